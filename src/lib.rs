@@ -1,0 +1,3 @@
+//! Countersign: approve or reject blocked deployments from where you talk.
+
+pub mod sim;
