@@ -1,0 +1,166 @@
+//! A deployment as we keep it: what it is, and where it stands.
+
+use super::actor::{Account, Known};
+use super::id::{Conversation, DeploymentId, ForgeName, Project};
+use super::policy::Gate;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Where a deployment stands with us. Derived from the ledger, stored beside it for searching.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Waiting for approvals.
+    Blocked,
+    /// Approved and told to the forge, but something else still holds it (DESIGN §1).
+    Approved,
+    /// Past the point of no return: the forge is being told to start it.
+    Releasing,
+    /// Rejected by us; the forge is being told.
+    Rejecting,
+    /// Released; the forge runs it.
+    Released,
+    /// Finished well.
+    Deployed,
+    /// Released, and its job failed.
+    Failed,
+    /// Rejected, final.
+    Rejected,
+    /// Cancelled or skipped before it ran.
+    Cancelled,
+    /// Somebody started it past the gate; the forge runs it.
+    Bypassed,
+    /// The deployment, its environment or its project no longer exists.
+    Gone,
+}
+
+impl Status {
+    /// Votes can still change it.
+    pub fn takes_votes(self) -> bool {
+        match self {
+            Self::Blocked | Self::Approved => true,
+            Self::Releasing
+            | Self::Rejecting
+            | Self::Released
+            | Self::Deployed
+            | Self::Failed
+            | Self::Rejected
+            | Self::Cancelled
+            | Self::Bypassed
+            | Self::Gone => false,
+        }
+    }
+
+    /// Nothing more will happen to it, as far as we watch.
+    pub fn is_final(self) -> bool {
+        match self {
+            Self::Blocked
+            | Self::Approved
+            | Self::Releasing
+            | Self::Rejecting
+            | Self::Released
+            | Self::Bypassed => false,
+            Self::Deployed | Self::Failed | Self::Rejected | Self::Cancelled | Self::Gone => true,
+        }
+    }
+
+    /// The word the store and the API use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Blocked => "blocked",
+            Self::Approved => "approved",
+            Self::Releasing => "releasing",
+            Self::Rejecting => "rejecting",
+            Self::Released => "released",
+            Self::Deployed => "deployed",
+            Self::Failed => "failed",
+            Self::Rejected => "rejected",
+            Self::Cancelled => "cancelled",
+            Self::Bypassed => "bypassed",
+            Self::Gone => "gone",
+        }
+    }
+
+    /// Every status, for reading words back.
+    pub const ALL: [Self; 11] = [
+        Self::Blocked,
+        Self::Approved,
+        Self::Releasing,
+        Self::Rejecting,
+        Self::Released,
+        Self::Deployed,
+        Self::Failed,
+        Self::Rejected,
+        Self::Cancelled,
+        Self::Bypassed,
+        Self::Gone,
+    ];
+
+    /// Reads the word of [`Status::as_str`] back.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == word)
+    }
+}
+
+/// What doesn't change while a deployment lives, as first read from the forge.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Description {
+    /// Identity.
+    pub id: DeploymentId,
+    /// The forge it is on.
+    pub forge: ForgeName,
+    /// Its project, with the path of that time.
+    pub project: Project,
+    /// The number people use, printed `d4711`.
+    pub number: i64,
+    /// Environment name.
+    pub environment: String,
+    /// The full SHA it would deploy.
+    pub sha: String,
+    /// Branch or tag.
+    pub ref_name: String,
+    /// The commit's title: foreign text.
+    pub title: Option<String>,
+    /// The run (pipeline) it belongs to; deployments of one run and environment are siblings.
+    pub run: i64,
+    /// Name of its job: foreign text.
+    pub job_name: Option<String>,
+    /// Address of job or run, for links.
+    pub url: Option<String>,
+    /// When the forge first had it.
+    pub created_at: Timestamp,
+    /// Since when it waits: the forge's time, never our first sight.
+    pub blocked_at: Timestamp,
+    /// What holds it.
+    pub gate: Gate,
+    /// Who started it.
+    pub creators: Creators,
+    /// Where its card stands and its commands are given; `None` when recorded silently.
+    pub conversation: Option<Conversation>,
+}
+
+/// Who started a deployment (DESIGN §1 "creator").
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Creators {
+    /// The accounts that the forge names as starters.
+    pub started_by: Vec<Account>,
+    /// Author and merger of the commit's merge request: they stand in when no starter is human.
+    pub stand_ins: Known<Vec<Account>>,
+}
+
+/// A deployment with its present state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deployment {
+    /// The unchanging part.
+    pub description: Description,
+    /// Where it stands.
+    pub status: Status,
+    /// Number of its ledger entries: the version a commit must expect.
+    pub version: i64,
+    /// A later deployment to the same environment is running or has succeeded.
+    pub superseded: bool,
+    /// Everybody's words so far, in the ledger's order.
+    pub votes: Vec<super::ledger::Vote>,
+    /// How it ended or what it waits for, for the card.
+    pub outcome: Option<super::ledger::Outcome>,
+}

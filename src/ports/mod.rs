@@ -1,0 +1,7 @@
+//! What the use cases need from the outside, as traits, and the values that cross them.
+
+pub mod clock;
+pub mod failure;
+pub mod forge;
+pub mod inbound;
+pub mod store;

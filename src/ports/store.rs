@@ -1,0 +1,372 @@
+//! The store: deliveries, jobs, deployments with their ledger, cards. One write is one value.
+
+use crate::domain::deployment::{Deployment, Status};
+use crate::domain::effect::{Effect, Look};
+use crate::domain::event::Event;
+use crate::domain::id::{CommentRef, Conversation, DeploymentId, ForgeName, ProjectId, UserId};
+use crate::domain::ledger::{Entry, Sealed};
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// Why the store could not do something.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// It can't read or write now (disk full, locked, shutting down).
+    #[error("the store is not available: {0}")]
+    Unavailable(String),
+    /// What was read can't be understood by this version.
+    #[error("the store holds something this version can't read: {0}")]
+    Unreadable(String),
+}
+
+/// Why a commit was not written. Nothing of it was.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommitError {
+    /// A deployment has moved on since it was read: gather and decide again.
+    #[error("a deployment has moved on since it was read")]
+    Conflict,
+    /// One of the commands was carried out before.
+    #[error("the command was carried out before")]
+    AlreadyTaken,
+    /// The lease is no longer ours.
+    #[error("the job's lease was lost")]
+    LeaseLost,
+    /// Stored deliveries under [`Commit::unless_waiting`] have to be processed first.
+    #[error("earlier deliveries have to be processed first")]
+    Held,
+    /// The store itself failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A verified delivery, to be stored with its jobs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewDelivery {
+    /// The hook path it came by.
+    pub source: String,
+    /// The source's id of it.
+    pub id: String,
+    /// Hex SHA-256 of the body.
+    pub digest: String,
+    /// What it says; each event becomes one job.
+    pub events: Vec<Event>,
+    /// When we took it.
+    pub received_at: Timestamp,
+}
+
+/// What intake says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accepted {
+    /// It is on disk.
+    Stored,
+    /// It was on disk already.
+    Duplicate,
+}
+
+/// Lanes, in the order of their priority. Jobs of different lanes never wait for each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lane {
+    /// Releases, rejections and votes in a person's name.
+    Gate,
+    /// Deliveries: commands and changes.
+    Decide,
+    /// Cards.
+    Card,
+    /// Answers.
+    Reply,
+    /// Reactions.
+    React,
+    /// Looking again.
+    Look,
+}
+
+impl Lane {
+    /// All of them, most urgent first.
+    pub const ALL: [Self; 6] = [Self::Gate, Self::Decide, Self::Card, Self::Reply, Self::React, Self::Look];
+
+    /// The number the store sorts by.
+    pub fn priority(self) -> i64 {
+        match self {
+            Self::Gate => 0,
+            Self::Decide => 1,
+            Self::Card => 2,
+            Self::Reply => 3,
+            Self::React => 4,
+            Self::Look => 5,
+        }
+    }
+}
+
+/// What a job is to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Work {
+    /// Process what a delivery said.
+    Event(Event),
+    /// Tell the world.
+    Effect(Effect),
+    /// Look again.
+    Look(Look),
+}
+
+/// A job to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewJob {
+    /// Its lane.
+    pub lane: Lane,
+    /// One live lease per lane and key, in the order of `order`.
+    pub key: String,
+    /// The forge whose pauses it keeps.
+    pub forge: ForgeName,
+    /// What to do.
+    pub work: Work,
+    /// Not before.
+    pub run_at: Timestamp,
+    /// The platform's time of what caused it; ties go by the order of writing.
+    pub order: Timestamp,
+    /// A job with the same mark that has not been leased yet makes this one unnecessary.
+    pub dedupe: Option<String>,
+}
+
+/// A job in our hands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeasedJob {
+    /// What proves that we hold it.
+    pub lease: Lease,
+    /// Its lane.
+    pub lane: Lane,
+    /// Its key.
+    pub key: String,
+    /// The forge it talks to.
+    pub forge: ForgeName,
+    /// What to do.
+    pub work: Work,
+    /// How often it was leased, this time included.
+    pub attempts: u32,
+    /// When it was written.
+    pub created_at: Timestamp,
+    /// When its lease ends.
+    pub lease_until: Timestamp,
+    /// Why the last attempt did not end it.
+    pub last_error: Option<String>,
+}
+
+/// Proof of a lease: dead once another lease was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Number of the job.
+    pub job: i64,
+    /// Unique to this lease.
+    pub token: String,
+}
+
+/// What becomes of the job that a commit ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finish {
+    /// Done: it is removed.
+    Done(Lease),
+    /// Given up: it stays as a dead letter, with the reason.
+    Dead(Lease, String),
+    /// It goes on later, counted from zero attempts (periodic work, waiting for something).
+    Again(Lease, Timestamp),
+}
+
+/// New ledger entries of one deployment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Which.
+    pub deployment: DeploymentId,
+    /// The version that was read; 0 for a deployment that is not there yet (then the first entry is `Opened`).
+    pub expected: i64,
+    /// What is added, at least one.
+    pub entries: Vec<Entry>,
+}
+
+/// A command by nature's key: unique on forge, comment and line, kept as long as the deployment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TakenCommand {
+    /// The comment.
+    pub comment: CommentRef,
+    /// Its line, from 0; [`TakenCommand::WHOLE`] for what concerns the whole comment.
+    pub line: i64,
+    /// Who gave it.
+    pub by: UserId,
+    /// When, by the platform.
+    pub at: Timestamp,
+    /// One word for the log: `approve`, `refused`, `help`…
+    pub outcome: String,
+    /// The person is named by a policy of the project (others are answered a limited number of times).
+    pub named: bool,
+}
+
+impl TakenCommand {
+    /// The line of what concerns the whole comment.
+    pub const WHOLE: i64 = -1;
+}
+
+/// What is kept of a conversation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Room {
+    /// Number of our card's comment, once posted.
+    pub card: Option<i64>,
+    /// When the forge says the card was last written (for comments from a stale page).
+    pub card_at: Option<Timestamp>,
+    /// Digest of the text that the card shows.
+    pub card_digest: Option<String>,
+    /// Deployments by the time their line first stood on the card: `(deployment, forge's time)`.
+    pub shown: Vec<(DeploymentId, Timestamp)>,
+    /// Comments up to here were read while polling.
+    pub read_until: Option<Timestamp>,
+    /// The merge-request-approval hint was given.
+    pub hinted: bool,
+}
+
+/// One write, whole or not at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// Now.
+    pub at: Timestamp,
+    /// The job this ends; its lease must still be ours.
+    pub finish: Option<Finish>,
+    /// Ledger entries.
+    pub changes: Vec<Change>,
+    /// Commands that this carries out.
+    pub commands: Vec<TakenCommand>,
+    /// Jobs that follow.
+    pub jobs: Vec<NewJob>,
+    /// What is now known of conversations (replaces the former).
+    pub rooms: Vec<(Conversation, Room)>,
+    /// Fail with [`CommitError::Held`] while another `Decide` job with one of these keys is stored.
+    pub unless_waiting: Vec<String>,
+}
+
+impl Commit {
+    /// An empty commit at this time.
+    pub fn at(at: Timestamp) -> Self {
+        Self {
+            at,
+            finish: None,
+            changes: Vec::new(),
+            commands: Vec::new(),
+            jobs: Vec::new(),
+            rooms: Vec::new(),
+            unless_waiting: Vec::new(),
+        }
+    }
+}
+
+/// A project as the sweep knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownProject {
+    /// Its number.
+    pub id: ProjectId,
+    /// Its path when last read.
+    pub path: String,
+    /// The forge's time of its last activity, when last read.
+    pub active_at: Option<Timestamp>,
+    /// When its waiting deployments were last listed.
+    pub looked_at: Option<Timestamp>,
+}
+
+/// Counts for `readyz`, `check` and tests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueueDepth {
+    /// Jobs that could be leased now, or are.
+    pub due: u64,
+    /// Jobs that wait for a later time.
+    pub later: u64,
+    /// Dead letters.
+    pub dead: u64,
+}
+
+/// Everything the use cases ask of a database. All times come from the caller.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Stores a delivery with one `Decide` job for each event (key: [`Event::key`], order: the event's own
+    /// time or `received_at`); returns only after it is durable. Concurrent calls share a transaction.
+    /// Also keeps, for each `Commented` event heard by hook, its digest (see [`Store::heard`]).
+    async fn accept(&self, delivery: NewDelivery) -> Result<Accepted, StoreError>;
+
+    /// Leases up to `limit` jobs that are due, most urgent lane first, the oldest of each (lane, key) only,
+    /// none while another of the same (lane, key) is leased, none whose forge is paused.
+    async fn lease(
+        &self,
+        now: Timestamp,
+        lease_for: SignedDuration,
+        limit: u32,
+    ) -> Result<Vec<LeasedJob>, StoreError>;
+    /// Writes everything or nothing.
+    async fn commit(&self, commit: Commit) -> Result<(), CommitError>;
+    /// Gives a job back for a later attempt. `uncounted` takes the attempt back (a conflict is no failure).
+    /// A lease that was lost is no error: somebody else has the job.
+    async fn postpone(
+        &self,
+        lease: &Lease,
+        run_at: Timestamp,
+        why: &str,
+        uncounted: bool,
+    ) -> Result<(), StoreError>;
+    /// When the next job that is not due yet becomes due, or the next lease ends.
+    async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError>;
+    /// Jobs by state.
+    async fn depth(&self, now: Timestamp) -> Result<QueueDepth, StoreError>;
+    /// No job of this forge is leased before this time (429, `Retry-After`).
+    async fn pause(&self, forge: &ForgeName, until: Timestamp) -> Result<(), StoreError>;
+
+    /// One deployment.
+    async fn deployment(&self, id: &DeploymentId) -> Result<Option<Deployment>, StoreError>;
+    /// Deployments of a conversation, newest number first, at most `limit`.
+    async fn deployments_in(&self, at: &Conversation, limit: u32) -> Result<Vec<Deployment>, StoreError>;
+    /// Deployments of a project with a number from the forge, at most `limit`, newest first; `status` narrows.
+    async fn deployments_of(
+        &self,
+        forge: &ForgeName,
+        project: ProjectId,
+        status: Option<Status>,
+        limit: u32,
+    ) -> Result<Vec<Deployment>, StoreError>;
+    /// Identities of deployments that are not final, have a conversation and aren't superseded: what polling looks at.
+    async fn watched(&self, forge: &ForgeName) -> Result<Vec<DeploymentId>, StoreError>;
+    /// Identities of non-final deployments of a project (silent and superseded ones too), with their numbers.
+    async fn open_numbers(
+        &self,
+        forge: &ForgeName,
+        project: ProjectId,
+    ) -> Result<Vec<(i64, DeploymentId)>, StoreError>;
+    /// Conversations with at least one watched deployment.
+    async fn watched_rooms(&self, forge: &ForgeName) -> Result<Vec<Conversation>, StoreError>;
+    /// What is kept of a conversation; empty when nothing is.
+    async fn room(&self, at: &Conversation) -> Result<Room, StoreError>;
+    /// The text digest and author under which a hook announced a comment.
+    async fn heard(&self, comment: &CommentRef) -> Result<Option<(String, UserId)>, StoreError>;
+    /// Whether a command of this comment (any line) was carried out.
+    async fn is_taken(&self, comment: &CommentRef) -> Result<bool, StoreError>;
+    /// How many comments of somebody whom no policy names were answered in a conversation since.
+    async fn answers_to(&self, at: &Conversation, by: UserId, since: Timestamp) -> Result<u32, StoreError>;
+
+    /// The id that a name was first resolved to; `kind` is `user` or `group`.
+    async fn pinned(&self, forge: &ForgeName, kind: &str, name: &str) -> Result<Option<i64>, StoreError>;
+    /// Pins a name; an existing pin stays. Returns the pinned id.
+    async fn pin(&self, forge: &ForgeName, kind: &str, name: &str, id: i64) -> Result<i64, StoreError>;
+
+    /// Projects that sweeps know.
+    async fn projects(&self, forge: &ForgeName) -> Result<Vec<KnownProject>, StoreError>;
+    /// Inserts or replaces one.
+    async fn save_project(&self, forge: &ForgeName, project: &KnownProject) -> Result<(), StoreError>;
+
+    /// A deployment's chain, oldest first.
+    async fn ledger(&self, id: &DeploymentId) -> Result<Vec<Sealed>, StoreError>;
+    /// Identities that have a chain, in their order, after `after`: for walking the whole ledger.
+    async fn ledger_ids(
+        &self,
+        after: Option<&DeploymentId>,
+        limit: u32,
+    ) -> Result<Vec<DeploymentId>, StoreError>;
+
+    /// Removes delivery records and heard digests older than this, in chunks; returns how many.
+    async fn forget_deliveries(&self, before: Timestamp) -> Result<u64, StoreError>;
+    /// Can it be written? For `readyz`.
+    async fn ready(&self) -> Result<(), StoreError>;
+}
