@@ -2,6 +2,7 @@
 
 use super::actor::{Account, Known};
 use super::id::{Conversation, DeploymentId, ForgeName, Project};
+use super::ledger::{Entry, Outcome, RuleStanding, Vote};
 use super::policy::Gate;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -137,6 +138,8 @@ pub struct Description {
     pub creators: Creators,
     /// Where its card stands and its commands are given; `None` when recorded silently.
     pub conversation: Option<Conversation>,
+    /// Whether the people whom the policy names could fill its rules at all; `None` when not known.
+    pub within_reach: Option<bool>,
 }
 
 /// Who started a deployment (DESIGN §1 "creator").
@@ -148,10 +151,10 @@ pub struct Creators {
     pub stand_ins: Known<Vec<Account>>,
 }
 
-/// A deployment with its present state.
+/// A deployment with its present state: a fold over its ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deployment {
-    /// The unchanging part.
+    /// What it is; its conversation is the present one.
     pub description: Description,
     /// Where it stands.
     pub status: Status,
@@ -160,7 +163,55 @@ pub struct Deployment {
     /// A later deployment to the same environment is running or has succeeded.
     pub superseded: bool,
     /// Everybody's words so far, in the ledger's order.
-    pub votes: Vec<super::ledger::Vote>,
-    /// How it ended or what it waits for, for the card.
-    pub outcome: Option<super::ledger::Outcome>,
+    pub votes: Vec<Vote>,
+    /// How the rules stood when last looked at.
+    pub standing: Vec<RuleStanding>,
+    /// What the forge did last.
+    pub outcome: Option<Outcome>,
+}
+
+impl Deployment {
+    /// Folds a whole chain; `None` unless it begins with `Opened`.
+    pub fn from_ledger(entries: impl IntoIterator<Item = Entry>) -> Option<Self> {
+        let mut entries = entries.into_iter();
+        let Some(Entry::Opened { description, standing }) = entries.next() else { return None };
+        let mut deployment = Self {
+            description: *description,
+            status: Status::Blocked,
+            version: 1,
+            superseded: false,
+            votes: Vec::new(),
+            standing,
+            outcome: None,
+        };
+        for entry in entries {
+            deployment.add(entry);
+        }
+        Some(deployment)
+    }
+
+    /// Takes one more entry of the chain.
+    pub fn add(&mut self, entry: Entry) {
+        self.status = entry.next(self.status);
+        self.version += 1;
+        match entry {
+            Entry::Voted { vote, standing, .. } => {
+                self.votes.push(vote);
+                self.standing = standing;
+            }
+            Entry::ReleaseUndone { standing, .. } => {
+                self.standing = standing;
+                self.outcome = None;
+            }
+            Entry::Settled { outcome } => self.outcome = Some(outcome),
+            Entry::Superseded => self.superseded = true,
+            Entry::Placed { conversation } => self.description.conversation = Some(conversation),
+            Entry::Opened { .. } | Entry::Releasing { .. } | Entry::Rejecting { .. } => {}
+        }
+    }
+
+    /// Shorthand for its identity.
+    pub fn id(&self) -> &DeploymentId {
+        &self.description.id
+    }
 }

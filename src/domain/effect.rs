@@ -2,6 +2,7 @@
 
 use super::id::{CommentRef, Conversation, DeploymentId, ForgeName, ProjectId, UserId};
 use super::ledger::Word;
+use super::wording::Prose;
 use serde::{Deserialize, Serialize};
 
 /// One thing to do to the world. Every attempt reads the world first.
@@ -48,8 +49,8 @@ pub enum Effect {
         to: CommentRef,
         /// Tells one answer from another below the same comment (`1`, `2`, `vote/…`).
         marker: String,
-        /// The whole answer, already escaped.
-        text: String,
+        /// The whole answer.
+        text: Prose,
     },
     /// Show that a comment was seen: 👀.
     React {

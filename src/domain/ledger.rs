@@ -3,6 +3,7 @@
 use super::actor::Account;
 use super::deployment::{Description, Status};
 use super::id::{CommentRef, Conversation, DeploymentId};
+use super::policy::Grantee;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -90,6 +91,27 @@ pub enum Hold {
     VoteRefused,
 }
 
+/// Why a release did not happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Undone {
+    /// An approver no longer counts, or a fact could no longer be read.
+    NoLongerApproved,
+    /// Somebody took an approval back before the forge was told.
+    Revoked,
+}
+
+/// How one rule stands: what the card shows of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleStanding {
+    /// Who is admitted.
+    pub grantees: Vec<Grantee>,
+    /// Needed slots.
+    pub required: u32,
+    /// Who fills its slots.
+    pub filled_by: Vec<Account>,
+}
+
 /// One entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -98,13 +120,17 @@ pub enum Entry {
     Opened {
         /// What it is.
         description: Box<Description>,
+        /// How the rules stood: nobody has spoken yet.
+        standing: Vec<RuleStanding>,
     },
-    /// A person's word, and whether it moved the verdict is for the fold to say.
+    /// A person's word.
     Voted {
         /// The word.
         vote: Vote,
         /// Digest of the policy under which it was given, hex SHA-256.
         policy: String,
+        /// How the rules stood after it.
+        standing: Vec<RuleStanding>,
     },
     /// The rules are filled: point of no return.
     Releasing {
@@ -115,8 +141,10 @@ pub enum Entry {
     },
     /// The release was proven not to have happened, and the rules no longer hold.
     ReleaseUndone {
-        /// Why, in one sentence of ours.
-        why: String,
+        /// Why.
+        why: Undone,
+        /// How the rules stand now.
+        standing: Vec<RuleStanding>,
     },
     /// An eligible rejection: the forge is told to fail the deployment.
     Rejecting {

@@ -7,6 +7,7 @@ use crate::domain::facts::Person;
 use crate::domain::id::{CommentRef, Conversation, ForgeName, Project, ProjectId, UserId};
 use crate::domain::ledger::Word;
 use crate::domain::policy::Rule;
+use crate::domain::wording::Prose;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
@@ -218,7 +219,16 @@ pub struct PersonsVote {
     pub represented_as: Option<String>,
 }
 
-/// Talking. Texts are finished and escaped.
+/// A comment of ours, as the forge took it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Posted {
+    /// The forge's number of the comment.
+    pub comment: i64,
+    /// When it was written, by the forge's clock.
+    pub at: Timestamp,
+}
+
+/// Talking. Texts are finished and escaped: see [`Talk::render`].
 #[async_trait]
 pub trait Talk: Send + Sync {
     /// A comment as it is now, or `None` when it is gone.
@@ -227,12 +237,14 @@ pub trait Talk: Send + Sync {
     async fn comments_since(&self, at: &Conversation, since: Timestamp) -> Result<Vec<Comment>, Failure>;
     /// Our own account's comment in the conversation that carries this marker.
     async fn find_own(&self, at: &Conversation, marker: &str) -> Result<Option<i64>, Failure>;
-    /// Answers in the comment's discussion; returns the number of the new comment.
-    async fn reply(&self, to: &CommentRef, text: &str) -> Result<i64, Failure>;
-    /// Writes a comment of its own; returns its number.
-    async fn post(&self, at: &Conversation, text: &str) -> Result<i64, Failure>;
+    /// Answers in the comment's discussion.
+    async fn reply(&self, to: &CommentRef, text: &str) -> Result<Posted, Failure>;
+    /// Writes a comment of its own.
+    async fn post(&self, at: &Conversation, text: &str) -> Result<Posted, Failure>;
     /// Replaces the text of a comment of ours; `NotFound` when somebody deleted it.
-    async fn edit(&self, at: &Conversation, comment: i64, text: &str) -> Result<(), Failure>;
+    async fn edit(&self, at: &Conversation, comment: i64, text: &str) -> Result<Posted, Failure>;
+    /// Prose in this forge's markup, foreign text escaped, with a hidden marker behind it.
+    fn render(&self, prose: &Prose, marker: &str) -> String;
     /// Deletes a comment of ours (a duplicate found later).
     async fn delete(&self, at: &Conversation, comment: i64) -> Result<(), Failure>;
     /// Puts 👀 on a comment; already there is success, and so is a place without reactions.
