@@ -5,6 +5,7 @@
 //! * [`domain`]: the rules, pure. What is approved, by whom, and why.
 //! * [`ports`]: traits for what the use cases need from outside, and the values that cross them.
 
+pub mod app;
 pub mod domain;
 pub mod ports;
 pub mod sim;

@@ -1,8 +1,10 @@
 //! What the world is to be told. Written with the decision, delivered from the queue.
 
-use super::id::{CommentRef, Conversation, DeploymentId, ForgeName, ProjectId, UserId};
+use super::actor::Account;
+use super::id::{CommentRef, Conversation, DeploymentId, ForgeName, ProjectId};
 use super::ledger::Word;
 use super::wording::Prose;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// One thing to do to the world. Every attempt reads the world first.
@@ -20,24 +22,7 @@ pub enum Effect {
         deployment: DeploymentId,
     },
     /// Hand one person's vote to the forge in their name (`vote_as = "sudo"`), then answer.
-    CastVote {
-        /// On which deployment.
-        deployment: DeploymentId,
-        /// In whose name.
-        voter: UserId,
-        /// Their login name, for the answer.
-        username: String,
-        /// Approve or reject; the forge can't take a vote back.
-        word: Word,
-        /// The reason or comment: foreign text.
-        reason: Option<String>,
-        /// The rule that our matching chose for them, by the forge's label.
-        represented_as: Option<String>,
-        /// The comment that asked for it.
-        comment: CommentRef,
-        /// Which line of it.
-        line: u32,
-    },
+    CastVote(Ballot),
     /// Bring the card of a conversation up to date.
     SyncCard {
         /// Which.
@@ -52,11 +37,41 @@ pub enum Effect {
         /// The whole answer.
         text: Prose,
     },
+    /// Write a comment that answers none, once.
+    Say {
+        /// Where.
+        at: Conversation,
+        /// Tells one from another in the same conversation.
+        marker: String,
+        /// The whole text.
+        text: Prose,
+    },
     /// Show that a comment was seen: 👀.
     React {
         /// Which comment.
         to: CommentRef,
     },
+}
+
+/// A vote on its way to the forge, in a person's name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ballot {
+    /// On which deployment.
+    pub deployment: DeploymentId,
+    /// Who said so: the forge takes it as theirs.
+    pub voter: Account,
+    /// Approved or rejected; the forge can't take a vote back.
+    pub word: Word,
+    /// The reason or comment: foreign text.
+    pub reason: Option<String>,
+    /// When they said so, by the platform.
+    pub at: Timestamp,
+    /// The comment that said so.
+    pub comment: CommentRef,
+    /// Which line of it, from 0.
+    pub line: u32,
+    /// The rule that our matching chose for them, by the forge's label.
+    pub represented_as: Option<String>,
 }
 
 /// Work that nobody asked for: looking again.

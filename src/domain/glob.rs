@@ -73,6 +73,11 @@ impl Glob {
         &self.pattern
     }
 
+    /// The one text that it matches, when it has no star.
+    pub fn literal(&self) -> Option<&str> {
+        self.pieces.iter().all(|piece| matches!(piece, Piece::Just(_))).then_some(self.pattern.as_str())
+    }
+
     /// Where the pieces can stand after one more character.
     fn step(&self, reached: &[bool], next: char) -> Vec<bool> {
         let mut after = vec![false; reached.len()];

@@ -22,6 +22,8 @@ pub struct Sighting {
     pub sha: String,
     /// Branch, tag or the forge's merge-request ref.
     pub ref_name: String,
+    /// The merge request that the ref itself names (`refs/merge-requests/7/head`), if it does.
+    pub merge_request: Option<i64>,
     /// Commit title: foreign text.
     pub title: Option<String>,
     /// The run (pipeline) it belongs to, 0 where there is none.

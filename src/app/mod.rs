@@ -1,0 +1,85 @@
+//! The use cases: what happens between a stored delivery and a told world.
+//!
+//! * [`intake`]: verified bytes become a stored delivery.
+//! * [`worker`]: leases jobs and hands each to its use case.
+//! * [`react`]: a comment becomes a decision, written in one commit.
+//! * [`gather`]: reads the facts of one decision live from the forge.
+//! * [`people`]: names of the policy become pinned ids; who holds what.
+//! * [`deliver`]: effects: release, reject, vote, cards, answers, reactions.
+//! * [`recheck`]: looks again, so that what was lost or done elsewhere ends in the same state.
+
+pub mod cast;
+pub mod commands;
+pub mod deliver;
+pub mod gather;
+pub mod intake;
+pub mod observe;
+pub mod open;
+pub mod people;
+pub mod react;
+pub mod recheck;
+pub mod talk;
+pub mod worker;
+
+use crate::domain::id::ForgeName;
+use crate::domain::policy::Policies;
+use crate::ports::clock::Clock;
+use crate::ports::failure::Failure;
+use crate::ports::forge::Forge;
+use crate::ports::store::{CommitError, Store, StoreError};
+use jiff::SignedDuration;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Everything the use cases work with.
+#[derive(Clone)]
+pub struct App {
+    /// The database.
+    pub store: Arc<dyn Store>,
+    /// Time and ids.
+    pub clock: Arc<dyn Clock>,
+    /// Every `[[environment]]` entry.
+    pub policies: Arc<Policies>,
+    /// The forges, by their configured names.
+    pub desks: Arc<BTreeMap<ForgeName, Desk>>,
+}
+
+/// One forge with its settings.
+#[derive(Clone)]
+pub struct Desk {
+    /// The forge itself.
+    pub forge: Arc<dyn Forge>,
+    /// How often open deployments are looked at.
+    pub poll: SignedDuration,
+    /// Answer a merge request's own approval with the spelling that works.
+    pub hint: bool,
+    /// Environment names compare with their case (GitLab) or without (GitHub).
+    pub exact_case: bool,
+}
+
+/// Why an attempt at a job did not end it.
+#[derive(Debug, thiserror::Error)]
+pub enum Stopped {
+    /// A call to the forge failed.
+    #[error(transparent)]
+    Forge(#[from] Failure),
+    /// The write was refused.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The job names a forge that the configuration no longer has.
+    #[error("no forge called {0} is configured")]
+    NoSuchForge(ForgeName),
+    /// Too little of the lease is left for another write.
+    #[error("the lease is nearly over")]
+    OutOfTime,
+}
+
+impl App {
+    /// The forge of this name.
+    pub fn desk(&self, forge: &ForgeName) -> Result<&Desk, Stopped> {
+        self.desks.get(forge).ok_or_else(|| Stopped::NoSuchForge(forge.clone()))
+    }
+}

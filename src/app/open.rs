@@ -1,0 +1,214 @@
+//! Opening: a deployment that was seen waiting gets its ledger, and its place in a conversation.
+
+use super::{App, Desk, Stopped};
+use crate::domain::actor::Account;
+use crate::domain::decide::within_reach;
+use crate::domain::deployment::{Creators, Description};
+use crate::domain::effect::Effect;
+use crate::domain::facts::Facts;
+use crate::domain::id::{Conversation, DeploymentId, Place, Project};
+use crate::domain::ledger::{Entry, RuleStanding};
+use crate::domain::policy::{self, Gate, VoteAs};
+use crate::ports::forge::{MergeRequest, Sighting};
+use crate::ports::store::{Change, Commit, CommitError};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
+
+/// On first sight only what is younger than this is announced with a card.
+pub const ANNOUNCE_WITHIN: SignedDuration = SignedDuration::from_hours(24);
+
+/// How many silent recordings share one commit.
+const SILENT_BATCH: usize = 200;
+
+impl App {
+    /// Opens a waiting deployment with its card, if a policy covers it and something holds it. Knowing
+    /// it already is no error.
+    pub async fn open(
+        &self,
+        desk: &Desk,
+        project: &Project,
+        sighting: &Sighting,
+        blocked_at: Option<Timestamp>,
+    ) -> Result<(), Stopped> {
+        let Some(entry) = self.policies.find(desk.forge.name(), &project.path, &sighting.environment) else {
+            return Ok(());
+        };
+        if !is_held(entry.gate, sighting) {
+            return Ok(());
+        }
+        let place = self.place(desk, project, sighting).await?;
+        let creators = self.creators(desk, sighting, project.id, Some(&place)).await?;
+        let within_reach = self.reach(desk, project, entry, &creators).await?;
+        let mut description = describe(desk, project, sighting, entry.gate, creators);
+        description.blocked_at = blocked_at.unwrap_or(description.blocked_at);
+        description.within_reach = within_reach;
+        description.conversation = Some(place.clone());
+        let now = self.clock.now();
+        let mut commit = Commit::at(now);
+        commit.changes.push(opening(description, entry));
+        commit.changes.extend(self.superseded_on_arrival(desk, project, sighting).await?);
+        commit.jobs.push(self.effect(Effect::SyncCard { conversation: place }, now)?);
+        self.commit_opening(commit).await
+    }
+
+    /// Records waiting deployments without a card: found on a first sweep or after downtime, and old.
+    pub async fn open_silently(
+        &self,
+        desk: &Desk,
+        project: &Project,
+        sightings: &[Sighting],
+    ) -> Result<(), Stopped> {
+        for batch in sightings.chunks(SILENT_BATCH) {
+            let mut commit = Commit::at(self.clock.now());
+            for sighting in batch {
+                let entry = self.policies.find(desk.forge.name(), &project.path, &sighting.environment);
+                if let Some(entry) = entry {
+                    let creators = listed_creators(sighting);
+                    commit
+                        .changes
+                        .push(opening(describe(desk, project, sighting, entry.gate, creators), entry));
+                }
+            }
+            self.commit_opening(commit).await?;
+        }
+        Ok(())
+    }
+
+    /// Another worker may have opened it a moment ago: that is just as well.
+    async fn commit_opening(&self, commit: Commit) -> Result<(), Stopped> {
+        match self.store.commit(commit).await {
+            Ok(()) | Err(CommitError::Conflict) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A deployment that waits while a later one of another run was started is superseded from the start.
+    async fn superseded_on_arrival(
+        &self,
+        desk: &Desk,
+        project: &Project,
+        sighting: &Sighting,
+    ) -> Result<Option<Change>, Stopped> {
+        let started = desk.forge.newest_started(project.id, &sighting.environment).await?;
+        let superseded =
+            started.is_some_and(|newer| newer.number > sighting.number && newer.run != sighting.run);
+        Ok(superseded.then(|| Change {
+            deployment: DeploymentId::new(desk.forge.name(), project.id, sighting.number),
+            expected: 1,
+            entries: vec![Entry::Superseded],
+        }))
+    }
+
+    /// Could the policy be filled at all? Said at once on the card if not.
+    async fn reach(
+        &self,
+        desk: &Desk,
+        project: &Project,
+        entry: &policy::Entry,
+        creators: &Creators,
+    ) -> Result<Option<bool>, Stopped> {
+        if entry.vote_as == VoteAs::Sudo {
+            return Ok(None);
+        }
+        let Some(candidates) = self.candidates(desk, project.id, &entry.policy).await? else {
+            return Ok(None);
+        };
+        let accounts: Vec<Account> = candidates.accounts.into_values().collect();
+        let facts = Facts { creators: creators.clone(), people: BTreeMap::new(), holds: candidates.holds };
+        Ok(Some(within_reach(&entry.policy, &accounts, &facts)))
+    }
+
+    /// The one conversation that a deployment's card stands in (DESIGN §9 "Where the forge card goes").
+    pub async fn place(
+        &self,
+        desk: &Desk,
+        project: &Project,
+        sighting: &Sighting,
+    ) -> Result<Conversation, Stopped> {
+        let place = match sighting.merge_request {
+            Some(number) => Place::MergeRequest(number),
+            None => {
+                let requests = desk.forge.merge_requests(project.id, &sighting.sha).await?;
+                match carrier(&requests, sighting) {
+                    Some(request) => Place::MergeRequest(request.number),
+                    None => Place::Commit(sighting.sha.clone()),
+                }
+            }
+        };
+        Ok(Conversation { forge: desk.forge.name().clone(), project: project.id, place })
+    }
+}
+
+/// The merge request whose merge made this commit on this branch; else the newest open one whose head it is.
+fn carrier<'a>(requests: &'a [MergeRequest], sighting: &Sighting) -> Option<&'a MergeRequest> {
+    let merged =
+        |r: &&MergeRequest| r.target_branch == sighting.ref_name && r.merged_as.contains(&sighting.sha);
+    let open = |r: &&MergeRequest| r.open && r.head_sha == sighting.sha;
+    let newest = |a: &&MergeRequest| a.number;
+    requests
+        .iter()
+        .filter(merged)
+        .max_by_key(newest)
+        .or_else(|| requests.iter().filter(open).max_by_key(newest))
+}
+
+/// Whether anything holds it that is ours to open. A forge shows plain manual jobs as blocked too, so
+/// with the native gate only its own approvals count.
+fn is_held(gate: Gate, sighting: &Sighting) -> bool {
+    let manual = sighting.job.as_ref().is_some_and(|job| job.manual);
+    match gate {
+        Gate::ManualJob => manual,
+        Gate::Native => {
+            manual && sighting.approvals.as_ref().is_some_and(|a| a.pending > 0 || !a.rules.is_empty())
+        }
+    }
+}
+
+fn opening(description: Description, entry: &policy::Entry) -> Change {
+    let standing = entry.policy.rules.iter().map(|rule| RuleStanding {
+        grantees: rule.grantees.clone(),
+        required: rule.required_approvals,
+        filled_by: Vec::new(),
+    });
+    Change {
+        deployment: description.id.clone(),
+        expected: 0,
+        entries: vec![Entry::Opened { standing: standing.collect(), description: Box::new(description) }],
+    }
+}
+
+fn describe(
+    desk: &Desk,
+    project: &Project,
+    sighting: &Sighting,
+    gate: Gate,
+    creators: Creators,
+) -> Description {
+    Description {
+        id: DeploymentId::new(desk.forge.name(), project.id, sighting.number),
+        forge: desk.forge.name().clone(),
+        project: project.clone(),
+        number: sighting.number,
+        environment: sighting.environment.clone(),
+        sha: sighting.sha.clone(),
+        ref_name: sighting.ref_name.clone(),
+        title: sighting.title.clone(),
+        run: sighting.run,
+        job_name: sighting.job.as_ref().map(|job| job.name.clone()),
+        url: sighting.url.clone(),
+        created_at: sighting.created_at,
+        blocked_at: sighting.updated_at,
+        gate,
+        creators,
+        conversation: None,
+        within_reach: None,
+    }
+}
+
+/// Creators as a list shows them; they are read anew before anything is decided.
+fn listed_creators(sighting: &Sighting) -> Creators {
+    Creators {
+        started_by: sighting.started_by.iter().cloned().collect(),
+        stand_ins: crate::domain::actor::Known::Unknown("not read yet".to_owned()),
+    }
+}

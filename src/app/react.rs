@@ -1,0 +1,240 @@
+//! A comment becomes a decision: read it again, understand it, gather, decide, and write one commit.
+
+use super::commands::{Plan, Speaker};
+use super::worker::Task;
+use super::{App, Desk, Stopped};
+use crate::domain::command::{self, Command, MOST_COMMANDS, Misunderstood, Surface};
+use crate::domain::effect::{Effect, Look};
+use crate::domain::event::Heard;
+use crate::domain::id::{CommentRef, Conversation, Project, UserId};
+use crate::domain::wording::{Prose, Spelling, answer};
+use crate::ports::forge::Comment;
+use crate::ports::store::{CommitError, TakenCommand};
+use jiff::SignedDuration;
+use sha2::{Digest as _, Sha256};
+
+/// How often a conflict is answered by gathering and deciding again at once.
+const TRIES: u32 = 3;
+/// Answers that somebody whom no policy names gets in one conversation within [`ANSWER_WINDOW`].
+const MOST_ANSWERS: u32 = 10;
+/// See [`MOST_ANSWERS`].
+const ANSWER_WINDOW: SignedDuration = SignedDuration::from_mins(10);
+
+/// What the forge says of a comment, beside what we were told of it.
+enum Trust {
+    /// As announced.
+    Same,
+    /// Known from polling only, and touched since it was written: it may have been edited.
+    Touched,
+    /// Not the author or the text that was announced: it doesn't count.
+    Different,
+}
+
+impl App {
+    /// Processes a comment. What was carried out before is not carried out again, whoever tells us.
+    pub async fn react(&self, task: &Task, at: &CommentRef, heard: &Heard) -> Result<(), Stopped> {
+        let desk = self.desk(&at.conversation.forge)?;
+        if self.store.is_taken(at).await? {
+            return self.done(task).await;
+        }
+        let Some(comment) = desk.forge.comment(at).await? else { return self.done(task).await };
+        let me = desk.forge.me().await?;
+        if comment.system || comment.author == me.id {
+            return self.done(task).await;
+        }
+        let trust = self.trust(&comment, heard).await?;
+        if matches!(trust, Trust::Different) {
+            tracing::warn!(
+                comment = at.comment,
+                "the comment is not the one that was announced; it does not count"
+            );
+            return self.done(task).await;
+        }
+        let project = self.known_project(desk, &at.conversation).await?;
+        let covered = !self.policies.of_project(desk.forge.name(), &project.path).is_empty();
+        let surface = Surface { handle: me.username.clone(), bare: covered };
+        let parsed = command::parse_comment(&comment.text, &surface);
+        if parsed.as_ref().is_ok_and(Vec::is_empty) {
+            return self.done(task).await;
+        }
+        let account = desk.forge.account(comment.author).await?;
+        if account.bot {
+            return self.done(task).await;
+        }
+        let spelling = Spelling::of_bot(&me.username);
+        let speaker =
+            Speaker { account, at: comment.created_at, comment: comment.at.clone(), spelling, project };
+        let scene = Scene { desk, speaker, touched: matches!(trust, Trust::Touched), covered };
+        self.answer(task, &scene, parsed).await
+    }
+
+    async fn answer(
+        &self,
+        task: &Task,
+        scene: &Scene<'_>,
+        parsed: Result<Vec<Result<Command, Misunderstood>>, command::TooMany>,
+    ) -> Result<(), Stopped> {
+        let speaker = &scene.speaker;
+        let commands = match parsed {
+            Err(command::TooMany { .. }) => {
+                return self.only_say(task, scene, answer::too_many(MOST_COMMANDS)).await;
+            }
+            Ok(_) if scene.touched => return self.only_say(task, scene, answer::please_repeat()).await,
+            Ok(_) if !scene.covered => return self.only_say(task, scene, answer::no_policy(None)).await,
+            Ok(commands) => commands,
+        };
+        for _ in 0..TRIES {
+            let plan = self.plan(scene.desk, speaker, &commands).await?;
+            match self.write_plan(task, scene, plan).await {
+                Err(Stopped::Commit(CommitError::Conflict)) => {}
+                other => return other,
+            }
+        }
+        Err(CommitError::Conflict.into())
+    }
+
+    async fn only_say(&self, task: &Task, scene: &Scene<'_>, text: Prose) -> Result<(), Stopped> {
+        self.write_plan(task, scene, Plan::saying(text)).await
+    }
+
+    /// The one commit of a comment: what was decided, the answer, the reaction, the end of the job.
+    async fn write_plan(&self, task: &Task, scene: &Scene<'_>, plan: Plan) -> Result<(), Stopped> {
+        let speaker = &scene.speaker;
+        let mut commit = self.finishing(task);
+        commit.commands.push(TakenCommand {
+            comment: speaker.comment.clone(),
+            line: TakenCommand::WHOLE,
+            by: speaker.account.id,
+            at: speaker.at,
+            outcome: plan.outcome.to_owned(),
+            named: plan.named,
+        });
+        commit.changes = plan.changes;
+        for effect in plan.effects {
+            commit.jobs.push(self.effect(effect, speaker.at)?);
+        }
+        for deployment in plan.look_at {
+            let forge = scene.desk.forge.name();
+            commit.jobs.push(self.look(Look::Deployment { deployment }, forge, commit.at));
+        }
+        if let Some(text) = self.within_limits(scene, plan.named, plan.text).await? {
+            let to = speaker.comment.clone();
+            commit.jobs.push(self.effect(Effect::React { to: to.clone() }, speaker.at)?);
+            commit
+                .jobs
+                .push(self.effect(Effect::Reply { to, marker: "answer".to_owned(), text }, speaker.at)?);
+        }
+        match self.store.commit(commit).await {
+            Err(CommitError::AlreadyTaken) => self.done(task).await,
+            other => Ok(other?),
+        }
+    }
+
+    /// People whom no policy names are answered a limited number of times, told so once, then no more.
+    async fn within_limits(
+        &self,
+        scene: &Scene<'_>,
+        named: bool,
+        text: Prose,
+    ) -> Result<Option<Prose>, Stopped> {
+        if text.0.is_empty() {
+            return Ok(None);
+        }
+        let Speaker { account, comment, project, .. } = &scene.speaker;
+        if named {
+            return Ok(Some(text));
+        }
+        let since = self.clock.now() - ANSWER_WINDOW;
+        let answered = self.store.answers_to(&comment.conversation, account.id, since).await?;
+        if answered < MOST_ANSWERS || self.is_named(scene.desk, project, account.id).await? {
+            return Ok(Some(text));
+        }
+        Ok((answered == MOST_ANSWERS).then(answer::last_answer))
+    }
+
+    /// Whether any policy of the project names somebody.
+    async fn is_named(&self, desk: &Desk, project: &Project, user: UserId) -> Result<bool, Stopped> {
+        for entry in self.policies.of_project(desk.forge.name(), &project.path) {
+            let users = std::iter::once(user).collect();
+            let read = self.read_people(desk, project.id, &entry.policy, &users).await?;
+            if read.holds.values().any(|holds| holds.fact() == Some(&true)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The project's path as our deployments of this conversation know it; else it is asked for.
+    async fn known_project(&self, desk: &Desk, at: &Conversation) -> Result<Project, Stopped> {
+        let here = self.store.deployments_in(at, 1).await?;
+        match here.into_iter().next() {
+            Some(deployment) => Ok(deployment.description.project),
+            None => self.project_of(desk, at.project).await,
+        }
+    }
+
+    async fn trust(&self, comment: &Comment, heard: &Heard) -> Result<Trust, Stopped> {
+        let announced = match heard {
+            Heard::Hook { digest, author } => Some((digest.clone(), *author)),
+            Heard::Poll => self.store.heard(&comment.at).await?,
+        };
+        Ok(match announced {
+            Some((digest, author)) if author == comment.author && digest == text_digest(&comment.text) => {
+                Trust::Same
+            }
+            Some(_) => Trust::Different,
+            None if comment.updated_at == comment.created_at => Trust::Same,
+            None => Trust::Touched,
+        })
+    }
+
+    /// Somebody approved the merge request itself: say once what works, if it would work for them.
+    pub async fn hint(&self, task: &Task, at: &Conversation, by: UserId) -> Result<(), Stopped> {
+        let desk = self.desk(&at.forge)?;
+        let mut room = self.store.room(at).await?;
+        if !desk.hint || room.hinted {
+            return self.done(task).await;
+        }
+        let account = desk.forge.account(by).await?;
+        let me = desk.forge.me().await?;
+        if account.bot {
+            return self.done(task).await;
+        }
+        let here = self.store.deployments_in(at, super::commands::MOST_SHOWN).await?;
+        for deployment in here.iter().filter(|d| d.status.takes_votes() && !d.superseded) {
+            let Some(case) = self.gather(deployment, Some(by)).await? else { continue };
+            let may = crate::domain::decide::eligibility(
+                &case.policy,
+                by,
+                crate::domain::ledger::Word::Approved,
+                &case.facts,
+            );
+            if may.is_err() || !case.waits() {
+                continue;
+            }
+            room.hinted = true;
+            let text =
+                answer::merge_request_hint(account, &deployment.description, &Spelling::of_bot(&me.username));
+            let mut commit = self.finishing(task);
+            commit.rooms.push((at.clone(), room));
+            commit.jobs.push(
+                self.effect(Effect::Say { at: at.clone(), marker: "hint".to_owned(), text }, commit.at)?,
+            );
+            return Ok(self.store.commit(commit).await?);
+        }
+        self.done(task).await
+    }
+}
+
+/// Where and by whom a comment was written, and how it is to be taken.
+struct Scene<'a> {
+    desk: &'a Desk,
+    speaker: Speaker,
+    touched: bool,
+    covered: bool,
+}
+
+/// The digest under which intake keeps a comment's text: hex SHA-256.
+pub fn text_digest(text: &str) -> String {
+    hex::encode(Sha256::digest(text.as_bytes()))
+}

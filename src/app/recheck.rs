@@ -1,0 +1,310 @@
+//! Looking again: whatever was lost, or done in the forge's own pages, ends in the same state.
+//!
+//! Everything open is looked at in every `poll`. Projects are swept: those whose last activity moved
+//! since we looked are listed in every `poll`; those active within [`COARSE`] (the forge moves that time
+//! at most once an hour) every [`SLOW`] polls; of the quiet ones a few in each sweep, in turn.
+
+use super::open::ANNOUNCE_WITHIN;
+use super::worker::Task;
+use super::{App, Desk, Stopped};
+use crate::domain::effect::Look;
+use crate::domain::event::{Event, Heard};
+use crate::domain::id::{Conversation, DeploymentId, ForgeName, Place, Project};
+use crate::ports::failure::Failure;
+use crate::ports::forge::{ActiveProject, Comment, Sighting};
+use crate::ports::store::{Commit, Finish, KnownProject, Lane, NewJob, Work};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A forge's "last activity" may be this stale.
+const COARSE: SignedDuration = SignedDuration::from_mins(70);
+/// Every how many polls a project within [`COARSE`] is listed although nothing moved.
+const SLOW: i32 = 5;
+/// How many quiet projects each sweep lists, longest unseen first.
+const QUIET_EACH: usize = 3;
+/// A project unseen for this long counts as seen for the first time.
+const DOWNTIME: SignedDuration = SignedDuration::from_hours(24);
+/// Comments are read again from this long before the last one seen: hooks and clocks overlap.
+const OVERLAP: SignedDuration = SignedDuration::from_secs(60);
+/// Deliveries are remembered this long, for duplicates.
+const REMEMBER: SignedDuration = SignedDuration::from_hours(24 * 30);
+
+impl App {
+    /// The periodic jobs of every forge; writing them twice is harmless.
+    pub async fn start_polling(&self) -> Result<(), Stopped> {
+        let mut commit = Commit::at(self.clock.now());
+        for name in self.desks.keys() {
+            commit.jobs.push(self.look(Look::Open { forge: name.clone() }, name, commit.at));
+            commit.jobs.push(self.look(Look::Sweep { forge: name.clone() }, name, commit.at));
+        }
+        Ok(self.store.commit(commit).await?)
+    }
+
+    /// Carries out a look.
+    pub async fn look_again(&self, task: &Task, look: &Look) -> Result<(), Stopped> {
+        match look {
+            Look::Open { forge } => self.look_at_open(task, forge).await,
+            Look::Sweep { forge } => self.sweep(task, forge).await,
+            Look::Project { forge, project } => {
+                let desk = self.desk(forge)?;
+                let project = self.project_of(desk, *project).await?;
+                self.look_at_project(desk, &project).await?;
+                self.done(task).await
+            }
+            Look::Deployment { deployment } => {
+                if let Some(known) = self.store.deployment(deployment).await? {
+                    self.observe(&known).await?;
+                }
+                self.done(task).await
+            }
+            Look::Comments { conversation } => {
+                self.look_at_comments(conversation).await?;
+                self.done(task).await
+            }
+        }
+    }
+
+    /// One look for each open deployment and each conversation with one: single jobs, so that one that
+    /// fails doesn't hold the others.
+    async fn look_at_open(&self, task: &Task, forge: &ForgeName) -> Result<(), Stopped> {
+        let poll = self.desk(forge)?.poll;
+        let now = self.clock.now();
+        let mut commit = Commit::at(now);
+        for deployment in self.store.watched(forge).await? {
+            commit.jobs.push(self.look(Look::Deployment { deployment }, forge, now));
+        }
+        for conversation in self.store.watched_rooms(forge).await? {
+            commit.jobs.push(self.look(Look::Comments { conversation }, forge, now));
+        }
+        commit.finish = Some(Finish::Again(task.lease().clone(), now + poll));
+        self.store.commit(commit).await?;
+        self.store.forget_deliveries(now - REMEMBER).await?;
+        Ok(())
+    }
+
+    /// Which projects are to be listed now.
+    async fn sweep(&self, task: &Task, forge: &ForgeName) -> Result<(), Stopped> {
+        let desk = self.desk(forge)?;
+        let now = self.clock.now();
+        let mut commit = Commit::at(now);
+        for project in self.due_projects(desk, now).await? {
+            commit.jobs.push(self.look(
+                Look::Project { forge: forge.clone(), project: project.id },
+                forge,
+                now,
+            ));
+        }
+        commit.finish = Some(Finish::Again(task.lease().clone(), now + desk.poll));
+        Ok(self.store.commit(commit).await?)
+    }
+
+    async fn due_projects(&self, desk: &Desk, now: Timestamp) -> Result<Vec<KnownProject>, Stopped> {
+        let forge = desk.forge.name();
+        let mut known: BTreeMap<_, _> =
+            self.store.projects(forge).await?.into_iter().map(|project| (project.id, project)).collect();
+        let mut due = BTreeSet::new();
+        for active in self.active_projects(desk, &known, now).await? {
+            let before = known.get(&active.project.id);
+            let moved = before.is_none_or(|b| b.active_at != Some(active.active_at) || b.looked_at.is_none());
+            let rested = before.and_then(|b| b.looked_at).is_none_or(|at| at + desk.poll * SLOW <= now);
+            if moved || rested {
+                due.insert(active.project.id);
+            }
+            let looked_at = before.and_then(|b| b.looked_at);
+            let (id, path) = (active.project.id, active.project.path);
+            let project = KnownProject { id, path, active_at: Some(active.active_at), looked_at };
+            if before != Some(&project) {
+                self.store.save_project(forge, &project).await?;
+            }
+            known.insert(id, project);
+        }
+        let mut quiet: Vec<_> = known.values().filter(|project| !due.contains(&project.id)).collect();
+        quiet.sort_by_key(|project| project.looked_at);
+        let rest = desk.poll * SLOW;
+        let quiet =
+            quiet.into_iter().filter(|p| p.looked_at.is_none_or(|at| at + rest <= now)).take(QUIET_EACH);
+        due.extend(quiet.map(|project| project.id));
+        Ok(known.into_values().filter(|project| due.contains(&project.id)).collect())
+    }
+
+    /// Projects that the configuration covers and that were active lately. A project that the
+    /// configuration names by its whole path is asked for by that path, whoever belongs to it.
+    async fn active_projects(
+        &self,
+        desk: &Desk,
+        known: &BTreeMap<crate::domain::id::ProjectId, KnownProject>,
+        now: Timestamp,
+    ) -> Result<Vec<ActiveProject>, Stopped> {
+        let forge = desk.forge.name();
+        let entries = self.policies.of_forge(forge);
+        let mut active = Vec::new();
+        if entries.iter().any(|entry| entry.project.literal().is_none()) {
+            let since = if known.is_empty() { now - ANNOUNCE_WITHIN * 30 } else { now - COARSE };
+            active.extend(desk.forge.active_projects(since).await?);
+        }
+        let literal: BTreeSet<&str> = entries.iter().filter_map(|entry| entry.project.literal()).collect();
+        for path in literal {
+            if active.iter().any(|a| a.project.path == path) {
+                continue;
+            }
+            let project = match known.values().find(|project| project.path == path) {
+                Some(project) => Project { id: project.id, path: project.path.clone() },
+                None => match desk.forge.project_at(path).await {
+                    Ok(project) => project,
+                    Err(Failure::NotFound | Failure::Refused(_)) => {
+                        tracing::warn!(forge = %forge, path, "the project of an [[environment]] entry can't be seen by the bot");
+                        continue;
+                    }
+                    Err(failure) => return Err(failure.into()),
+                },
+            };
+            active.push(ActiveProject { project, active_at: now });
+        }
+        active.retain(|a| !self.policies.of_project(forge, &a.project.path).is_empty());
+        Ok(active)
+    }
+
+    /// Lists what waits in a project, opens what is new, and looks at what waits no longer.
+    pub async fn look_at_project(&self, desk: &Desk, project: &Project) -> Result<(), Stopped> {
+        let forge = desk.forge.name();
+        let now = self.clock.now();
+        if self.policies.of_project(forge, &project.path).is_empty() {
+            return Ok(());
+        }
+        let known = self.store.projects(forge).await?.into_iter().find(|known| known.id == project.id);
+        let first = known.as_ref().and_then(|known| known.looked_at).is_none_or(|at| at + DOWNTIME <= now);
+        let waiting = match desk.forge.waiting(project.id).await {
+            Ok(waiting) => waiting,
+            Err(Failure::NotFound) => Vec::new(),
+            Err(failure) => return Err(failure.into()),
+        };
+        self.look_at_missing(desk, project, &waiting).await?;
+        self.open_new(desk, project, waiting, first).await?;
+        let active_at = known.and_then(|known| known.active_at);
+        let looked =
+            KnownProject { id: project.id, path: project.path.clone(), active_at, looked_at: Some(now) };
+        Ok(self.store.save_project(forge, &looked).await?)
+    }
+
+    /// Deployments that we hold for waiting and that the forge no longer lists.
+    async fn look_at_missing(
+        &self,
+        desk: &Desk,
+        project: &Project,
+        waiting: &[Sighting],
+    ) -> Result<(), Stopped> {
+        let forge = desk.forge.name();
+        let listed: BTreeSet<i64> = waiting.iter().map(|sighting| sighting.number).collect();
+        let open = self.store.open_numbers(forge, project.id).await?;
+        let mut commit = Commit::at(self.clock.now());
+        for (_, deployment) in open.into_iter().filter(|(number, _)| !listed.contains(number)) {
+            commit.jobs.push(self.look(Look::Deployment { deployment }, forge, commit.at));
+        }
+        Ok(self.store.commit(commit).await?)
+    }
+
+    async fn open_new(
+        &self,
+        desk: &Desk,
+        project: &Project,
+        waiting: Vec<Sighting>,
+        first: bool,
+    ) -> Result<(), Stopped> {
+        let forge = desk.forge.name();
+        let now = self.clock.now();
+        let newest = newest_runs(&waiting);
+        let known: BTreeSet<i64> =
+            self.store.open_numbers(forge, project.id).await?.into_iter().map(|(number, _)| number).collect();
+        let mut silent = Vec::new();
+        for sighting in waiting {
+            if known.contains(&sighting.number)
+                || self.policies.find(forge, &project.path, &sighting.environment).is_none()
+                || self.is_closed(desk, project, sighting.number).await?
+            {
+                continue;
+            }
+            let young = sighting.created_at + ANNOUNCE_WITHIN > now;
+            let newest = newest.get(&sighting.environment) == Some(&sighting.run);
+            if young && (newest || !first) {
+                // The list has no approvals: the deployment itself tells whether anything holds it.
+                let full = desk.forge.deployment(project.id, sighting.number).await?;
+                self.open(desk, project, &full, None).await?;
+            } else {
+                silent.push(sighting);
+            }
+        }
+        silent.reverse();
+        self.open_silently(desk, project, &silent).await
+    }
+
+    /// We have it, and it is over for us although the forge still lists it as blocked.
+    async fn is_closed(&self, desk: &Desk, project: &Project, number: i64) -> Result<bool, Stopped> {
+        let id = DeploymentId::new(desk.forge.name(), project.id, number);
+        Ok(self.store.deployment(&id).await?.is_some())
+    }
+
+    /// New comments of a conversation become jobs like those that hooks bring.
+    async fn look_at_comments(&self, at: &Conversation) -> Result<(), Stopped> {
+        let desk = self.desk(&at.forge)?;
+        let mut room = self.store.room(at).await?;
+        let since = match room.read_until {
+            Some(until) => until - OVERLAP,
+            None => self.first_blocked(at).await?,
+        };
+        let comments = match desk.forge.comments_since(at, since).await {
+            Ok(comments) => comments,
+            Err(Failure::NotFound) => return Ok(()),
+            Err(failure) => return Err(failure.into()),
+        };
+        let me = desk.forge.me().await?;
+        let mut commit = Commit::at(self.clock.now());
+        for comment in comments.iter().filter(|comment| comment.author != me.id && !comment.system) {
+            if !self.store.is_taken(&comment.at).await? {
+                commit.jobs.push(polled(comment, commit.at));
+            }
+        }
+        let newest = comments.iter().map(|comment| comment.created_at).max();
+        if newest > room.read_until {
+            room.read_until = newest;
+            commit.rooms.push((at.clone(), room));
+        }
+        Ok(self.store.commit(commit).await?)
+    }
+
+    /// Since when comments of a conversation may concern us.
+    async fn first_blocked(&self, at: &Conversation) -> Result<Timestamp, Stopped> {
+        let here = self.store.deployments_in(at, super::commands::MOST_SHOWN).await?;
+        let open = here.iter().filter(|d| !d.status.is_final()).map(|d| d.description.blocked_at).min();
+        Ok(open.unwrap_or_else(|| self.clock.now()))
+    }
+}
+
+/// The newest run of each environment among what waits.
+fn newest_runs(waiting: &[Sighting]) -> BTreeMap<String, i64> {
+    let mut newest: BTreeMap<String, (i64, i64)> = BTreeMap::new();
+    for sighting in waiting {
+        let entry = newest.entry(sighting.environment.clone()).or_insert((sighting.number, sighting.run));
+        if sighting.number > entry.0 {
+            *entry = (sighting.number, sighting.run);
+        }
+    }
+    newest.into_iter().map(|(environment, (_, run))| (environment, run)).collect()
+}
+
+/// The job of a comment found by polling: same lane, key and order as one from a hook.
+fn polled(comment: &Comment, now: Timestamp) -> NewJob {
+    let event = Event::Commented { comment: comment.at.clone(), at: comment.created_at, heard: Heard::Poll };
+    let place = match &comment.at.conversation.place {
+        Place::MergeRequest(number) => number.to_string(),
+        Place::Commit(sha) => sha.clone(),
+    };
+    NewJob {
+        lane: Lane::Decide,
+        key: event.key(),
+        forge: event.forge().clone(),
+        run_at: now,
+        order: comment.created_at,
+        dedupe: Some(format!("comment:{}/{place}/{}", comment.at.conversation.key(), comment.at.comment)),
+        work: Work::Event(event),
+    }
+}

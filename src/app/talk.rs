@@ -1,0 +1,144 @@
+//! Effects in conversations: cards, answers, reactions. Delivered once, found again by a hidden marker.
+
+use super::commands::MOST_SHOWN;
+use super::worker::Task;
+use super::{App, Desk, Stopped};
+use crate::domain::card::Card;
+use crate::domain::deployment::Deployment;
+use crate::domain::id::{CommentRef, Conversation};
+use crate::domain::wording::{self, Prose, Spelling};
+use crate::ports::failure::Failure;
+use crate::ports::forge::Posted;
+use crate::ports::store::Room;
+
+/// Marker of a conversation's card.
+const CARD: &str = "card";
+
+impl App {
+    /// Brings the card of a conversation up to date: computed from the ledger as it is now.
+    pub async fn sync_card(&self, task: &Task, at: &Conversation) -> Result<(), Stopped> {
+        let desk = self.desk(&at.forge)?;
+        let deployments = self.store.deployments_in(at, MOST_SHOWN).await?;
+        if deployments.is_empty() {
+            return self.done(task).await;
+        }
+        let me = desk.forge.me().await?;
+        let prose = wording::card::card(&Card::of(&deployments), &Spelling::of_bot(&me.username));
+        let text = desk.forge.render(&prose, CARD);
+        let digest = super::react::text_digest(&text);
+        let room = self.store.room(at).await?;
+        if room.card_digest.as_deref() == Some(&digest) {
+            return self.done(task).await;
+        }
+        task.guard()?;
+        match self.write_card(task, desk, at, &room, &text).await {
+            Ok(posted) => self.card_written(task, at, &deployments, posted, digest).await,
+            Err(Stopped::Forge(failure)) if !failure.is_transient() => {
+                tracing::info!(conversation = at.key(), %failure, "the card can't be written here; dropped");
+                self.done(task).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn write_card(
+        &self,
+        task: &Task,
+        desk: &Desk,
+        at: &Conversation,
+        room: &Room,
+        text: &str,
+    ) -> Result<Posted, Stopped> {
+        let card = match room.card {
+            Some(card) => Some(card),
+            None if task.is_first_attempt() => None,
+            None => desk.forge.find_own(at, CARD).await?,
+        };
+        if let Some(card) = card {
+            match desk.forge.edit(at, card, text).await {
+                Err(Failure::NotFound) => {}
+                other => return Ok(other?),
+            }
+        }
+        Ok(desk.forge.post(at, text).await?)
+    }
+
+    /// Keeps the card's place, and since when each open deployment stands on it.
+    async fn card_written(
+        &self,
+        task: &Task,
+        at: &Conversation,
+        deployments: &[Deployment],
+        posted: Posted,
+        digest: String,
+    ) -> Result<(), Stopped> {
+        let mut room = self.store.room(at).await?;
+        room.card = Some(posted.comment);
+        room.card_at = Some(posted.at);
+        room.card_digest = Some(digest);
+        room.shown.retain(|(id, _)| deployments.iter().any(|d| d.id() == id && !d.status.is_final()));
+        for deployment in deployments.iter().filter(|d| !d.status.is_final()) {
+            if !room.shown.iter().any(|(id, _)| id == deployment.id()) {
+                room.shown.push((deployment.id().clone(), posted.at));
+            }
+        }
+        let mut commit = self.finishing(task);
+        commit.rooms.push((at.clone(), room));
+        Ok(self.store.commit(commit).await?)
+    }
+
+    /// Answers a comment in its discussion.
+    pub async fn reply(
+        &self,
+        task: &Task,
+        to: &CommentRef,
+        marker: &str,
+        text: &Prose,
+    ) -> Result<(), Stopped> {
+        let desk = self.desk(&to.conversation.forge)?;
+        let marker = format!("{}-{marker}", to.comment);
+        if !task.is_first_attempt() && desk.forge.find_own(&to.conversation, &marker).await?.is_some() {
+            return self.done(task).await;
+        }
+        task.guard()?;
+        let said = desk.forge.reply(to, &desk.forge.render(text, &marker)).await;
+        self.said(task, said.map(drop)).await
+    }
+
+    /// Writes a comment that answers none.
+    pub async fn say(
+        &self,
+        task: &Task,
+        at: &Conversation,
+        marker: &str,
+        text: &Prose,
+    ) -> Result<(), Stopped> {
+        let desk = self.desk(&at.forge)?;
+        if !task.is_first_attempt() && desk.forge.find_own(at, marker).await?.is_some() {
+            return self.done(task).await;
+        }
+        task.guard()?;
+        let said = desk.forge.post(at, &desk.forge.render(text, marker)).await;
+        self.said(task, said.map(drop)).await
+    }
+
+    /// Shows that a comment was seen.
+    pub async fn seen(&self, task: &Task, to: &CommentRef) -> Result<(), Stopped> {
+        let desk = self.desk(&to.conversation.forge)?;
+        task.guard()?;
+        self.said(task, desk.forge.react(to).await).await
+    }
+
+    /// A conversation that is locked, archived or gone takes no answer: the decision stands, the answer
+    /// is dropped and logged.
+    async fn said(&self, task: &Task, outcome: Result<(), Failure>) -> Result<(), Stopped> {
+        match outcome {
+            Ok(()) => {}
+            Err(failure) if failure.is_transient() => return Err(failure.into()),
+            Err(failure) => {
+                tracing::info!(job = task.lease().job, %failure, "the answer can't be written here; dropped")
+            }
+        }
+        self.done(task).await
+    }
+}

@@ -1,0 +1,289 @@
+//! The worker: leases jobs, hands each to its use case, and decides what follows from a failure.
+
+use super::{App, Stopped};
+use crate::domain::effect::Effect;
+use crate::domain::event::Event;
+use crate::domain::wording::answer;
+use crate::ports::failure::Failure;
+use crate::ports::store::{Commit, CommitError, Finish, Lease, LeasedJob, StoreError, Work};
+use jiff::{SignedDuration, Timestamp};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, Semaphore};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// How long a job is ours. A crashed worker's jobs are taken up by another after this.
+const LEASE: SignedDuration = SignedDuration::from_secs(60);
+/// A job's total deadline: half its lease.
+const DEADLINE: Duration = Duration::from_secs(30);
+/// No write begins when less than this is left of the deadline: a forge call may take as long.
+const WRITE_MARGIN: Duration = Duration::from_secs(10);
+/// After an unknown outcome the next attempt waits at least this long, so that the forge shows it.
+const UNKNOWN: SignedDuration = SignedDuration::from_secs(10);
+/// A commit that had to wait for another job is tried again after this.
+const SOON: SignedDuration = SignedDuration::from_secs(1);
+/// The longest pause between two attempts.
+const LONGEST: SignedDuration = SignedDuration::from_mins(5);
+/// Jobs other than releases and rejections are given up after so many attempts…
+const MOST_ATTEMPTS: u32 = 300;
+/// …or so long.
+const GIVE_UP: SignedDuration = SignedDuration::from_hours(24);
+/// How many jobs run at once.
+const CONCURRENT: u32 = 16;
+/// The idle worker looks at the queue at least this often, whatever it was told.
+const IDLE: Duration = Duration::from_secs(5);
+
+/// A job in hand, with the time it has left.
+#[derive(Debug)]
+pub struct Task {
+    job: LeasedJob,
+    deadline: Instant,
+}
+
+impl Task {
+    fn new(job: LeasedJob) -> Self {
+        Self { job, deadline: Instant::now() + DEADLINE }
+    }
+
+    /// The lease that a commit must show.
+    pub fn lease(&self) -> &Lease {
+        &self.job.lease
+    }
+
+    /// Nothing of it can have been done before.
+    pub fn is_first_attempt(&self) -> bool {
+        self.job.attempts <= 1
+    }
+
+    /// To be called right before each write to the world: is enough of the lease left?
+    pub fn guard(&self) -> Result<(), Stopped> {
+        if Instant::now() + WRITE_MARGIN > self.deadline { Err(Stopped::OutOfTime) } else { Ok(()) }
+    }
+}
+
+/// Runs jobs.
+#[derive(Clone)]
+pub struct Worker {
+    app: App,
+    wake: Arc<Notify>,
+}
+
+impl Worker {
+    /// A worker over these use cases; `wake` is told whenever a job may have become due.
+    pub fn new(app: App, wake: Arc<Notify>) -> Self {
+        Self { app, wake }
+    }
+
+    /// Works until told to stop; then finishes what runs.
+    pub async fn run(&self, stop: CancellationToken) {
+        let tracker = TaskTracker::new();
+        let places = Arc::new(Semaphore::new(CONCURRENT as usize));
+        while !stop.is_cancelled() {
+            let free = u32::try_from(places.available_permits()).unwrap_or(CONCURRENT);
+            let leased = if free == 0 { Vec::new() } else { self.lease(free).await };
+            let idle = leased.is_empty();
+            for job in leased {
+                let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+                let worker = self.clone();
+                tracker.spawn(async move {
+                    worker.work(job).await;
+                    drop(place);
+                    worker.wake.notify_one();
+                });
+            }
+            if idle {
+                self.rest(&stop).await;
+            }
+        }
+        tracker.close();
+        tracker.wait().await;
+    }
+
+    /// Runs everything that is due now, and what becomes due by it; returns how many jobs ran. For
+    /// whoever moves the clock by hand.
+    pub async fn run_until_idle(&self) -> usize {
+        let mut ran = 0;
+        loop {
+            let leased = self.lease(CONCURRENT).await;
+            if leased.is_empty() {
+                return ran;
+            }
+            ran += leased.len();
+            let tracker = TaskTracker::new();
+            for job in leased {
+                let worker = self.clone();
+                tracker.spawn(async move { worker.work(job).await });
+            }
+            tracker.close();
+            tracker.wait().await;
+        }
+    }
+
+    async fn lease(&self, limit: u32) -> Vec<LeasedJob> {
+        match self.app.store.lease(self.app.clock.now(), LEASE, limit).await {
+            Ok(jobs) => jobs,
+            Err(error) => {
+                tracing::error!(%error, "leasing jobs");
+                Vec::new()
+            }
+        }
+    }
+
+    /// Until woken, or until the next job is due.
+    async fn rest(&self, stop: &CancellationToken) {
+        let now = self.app.clock.now();
+        let until = match self.app.store.next_due(now).await {
+            Ok(Some(due)) => Duration::try_from(due.duration_since(now)).unwrap_or_default().min(IDLE),
+            Ok(None) | Err(_) => IDLE,
+        };
+        tokio::select! {
+            () = self.wake.notified() => {}
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(until.max(Duration::from_millis(10))) => {}
+        }
+    }
+
+    async fn work(&self, job: LeasedJob) {
+        let task = Task::new(job);
+        let outcome = match tokio::time::timeout_at(task.deadline, self.attempt(&task)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Stopped::OutOfTime),
+        };
+        if let Err(stopped) = outcome {
+            let job = &task.job;
+            tracing::info!(job = job.lease.job, lane = ?job.lane, key = job.key, attempts = job.attempts, error = %stopped, "job stopped");
+            if let Err(error) = self.after(&task, stopped).await {
+                tracing::error!(job = task.job.lease.job, %error, "giving a job back; its lease will run out");
+            }
+        }
+    }
+
+    async fn attempt(&self, task: &Task) -> Result<(), Stopped> {
+        let app = &self.app;
+        match &task.job.work {
+            Work::Event(Event::Commented { comment, heard, .. }) => app.react(task, comment, heard).await,
+            Work::Event(Event::DeploymentChanged { forge, project, number, blocked_at }) => {
+                app.changed(app.desk(forge)?, *project, *number, *blocked_at).await?;
+                app.done(task).await
+            }
+            Work::Event(Event::SomethingWaits { forge, project }) => {
+                let desk = app.desk(forge)?;
+                let project = app.project_of(desk, *project).await?;
+                app.look_at_project(desk, &project).await?;
+                app.done(task).await
+            }
+            Work::Event(Event::MergeRequestApproved { conversation, by }) => {
+                app.hint(task, conversation, *by).await
+            }
+            Work::Effect(Effect::Release { deployment }) => app.release(task, deployment).await,
+            Work::Effect(Effect::Reject { deployment }) => app.reject(task, deployment).await,
+            Work::Effect(Effect::CastVote(ballot)) => app.cast_vote(task, ballot).await,
+            Work::Effect(Effect::SyncCard { conversation }) => app.sync_card(task, conversation).await,
+            Work::Effect(Effect::Reply { to, marker, text }) => app.reply(task, to, marker, text).await,
+            Work::Effect(Effect::Say { at, marker, text }) => app.say(task, at, marker, text).await,
+            Work::Effect(Effect::React { to }) => app.seen(task, to).await,
+            Work::Look(look) => app.look_again(task, look).await,
+        }
+    }
+
+    /// What follows from a failed attempt.
+    async fn after(&self, task: &Task, stopped: Stopped) -> Result<(), StoreError> {
+        let now = self.app.clock.now();
+        let job = &task.job;
+        let why = stopped.to_string();
+        match stopped {
+            Stopped::Commit(CommitError::LeaseLost) => Ok(()),
+            Stopped::Commit(CommitError::Held | CommitError::Conflict | CommitError::AlreadyTaken) => {
+                self.app.store.postpone(&job.lease, now + SOON, &why, true).await
+            }
+            Stopped::Forge(Failure::Unavailable { retry_after: Some(wait), .. }) => {
+                let until = now
+                    + SignedDuration::try_from(wait).unwrap_or(LONGEST).min(SignedDuration::from_hours(1));
+                self.app.store.pause(&job.forge, until).await?;
+                self.app.store.postpone(&job.lease, until, &why, true).await
+            }
+            Stopped::Forge(Failure::UnknownOutcome { .. }) | Stopped::OutOfTime => {
+                self.retry(job, now, &why, UNKNOWN).await
+            }
+            Stopped::Forge(ref failure) if !failure.is_transient() => self.hopeless(job, now, &why).await,
+            Stopped::Forge(_)
+            | Stopped::NoSuchForge(_)
+            | Stopped::Store(_)
+            | Stopped::Commit(CommitError::Store(_)) => {
+                self.retry(job, now, &why, SignedDuration::ZERO).await
+            }
+        }
+    }
+
+    async fn retry(
+        &self,
+        job: &LeasedJob,
+        now: Timestamp,
+        why: &str,
+        at_least: SignedDuration,
+    ) -> Result<(), StoreError> {
+        let old = job.created_at + GIVE_UP < now && job.attempts > 10;
+        if (old || job.attempts >= MOST_ATTEMPTS) && may_die(&job.work) {
+            return self.bury(job, now, why).await;
+        }
+        let wait = backoff(job.attempts).max(at_least);
+        self.app.store.postpone(&job.lease, now + wait, why, false).await
+    }
+
+    /// The forge said no where no use case expected it: trying again won't help, except at the gate,
+    /// where jobs never die while the deployment is open.
+    async fn hopeless(&self, job: &LeasedJob, now: Timestamp, why: &str) -> Result<(), StoreError> {
+        if may_die(&job.work) {
+            self.bury(job, now, why).await
+        } else {
+            self.app.store.postpone(&job.lease, now + LONGEST, why, false).await
+        }
+    }
+
+    /// A dead letter stays visible; a dead command is answered.
+    async fn bury(&self, job: &LeasedJob, now: Timestamp, why: &str) -> Result<(), StoreError> {
+        tracing::error!(job = job.lease.job, key = job.key, why, "a job was given up");
+        let mut commit = Commit::at(now);
+        commit.finish = Some(Finish::Dead(job.lease.clone(), why.to_owned()));
+        if let Work::Event(Event::Commented { comment, .. }) = &job.work {
+            let reply =
+                Effect::Reply { to: comment.clone(), marker: "gave-up".to_owned(), text: answer::gave_up() };
+            commit.jobs.extend(self.app.effect(reply, now).ok());
+        }
+        match self.app.store.commit(commit).await {
+            Err(CommitError::Store(error)) => Err(error),
+            Ok(())
+            | Err(
+                CommitError::Conflict
+                | CommitError::AlreadyTaken
+                | CommitError::LeaseLost
+                | CommitError::Held,
+            ) => Ok(()),
+        }
+    }
+}
+
+/// Releases, rejections and periodic looks never die.
+fn may_die(work: &Work) -> bool {
+    use crate::domain::effect::Look;
+    match work {
+        Work::Effect(Effect::Release { .. } | Effect::Reject { .. })
+        | Work::Look(Look::Open { .. } | Look::Sweep { .. }) => false,
+        Work::Effect(
+            Effect::CastVote(_)
+            | Effect::SyncCard { .. }
+            | Effect::Reply { .. }
+            | Effect::Say { .. }
+            | Effect::React { .. },
+        )
+        | Work::Event(_)
+        | Work::Look(Look::Project { .. } | Look::Deployment { .. } | Look::Comments { .. }) => true,
+    }
+}
+
+/// 2, 4, 8 … seconds, at most [`LONGEST`].
+fn backoff(attempts: u32) -> SignedDuration {
+    SignedDuration::from_secs(1_i64.checked_shl(attempts.min(30)).unwrap_or(i64::MAX)).min(LONGEST)
+}

@@ -1,0 +1,228 @@
+//! The card in words: one section for each environment, one line for each job, how to act.
+
+use super::answer::standing_of;
+use super::{Block, Line, Prose, Span, Spelling, grantees};
+use crate::domain::actor::Known;
+use crate::domain::card::{Card, Section};
+use crate::domain::decide;
+use crate::domain::deployment::{Deployment, Status};
+use crate::domain::facts::Facts;
+use crate::domain::id::short_sha;
+use crate::domain::ledger::{Hold, Outcome, Word};
+use crate::domain::policy::Gate;
+use std::collections::BTreeMap;
+
+/// How many older deployments of an environment the card still names.
+const OLDER_SHOWN: usize = 5;
+
+/// The whole card.
+pub fn card(card: &Card<'_>, spelling: &Spelling) -> Prose {
+    let mut blocks = Vec::new();
+    for section in &card.sections {
+        add_section(&mut blocks, section, spelling);
+    }
+    Prose(blocks)
+}
+
+fn add_section(blocks: &mut Vec<Block>, section: &Section<'_>, spelling: &Spelling) {
+    blocks.push(Block::Heading(heading(section)));
+    if let Some(first) = section.newest.first() {
+        blocks.push(Block::Paragraph(what(first)));
+    }
+    for deployment in &section.newest {
+        blocks.push(Block::Item(0, job_line(deployment)));
+        if deployment.status.takes_votes() {
+            add_rules(blocks, deployment);
+        }
+    }
+    if let Some(waiting) = section.newest.iter().find(|d| d.status == Status::Blocked) {
+        add_how_to_act(blocks, section, waiting, spelling);
+    }
+    if !section.older.is_empty() {
+        blocks.push(Block::Paragraph(older(section)));
+    }
+}
+
+fn heading(section: &Section<'_>) -> Line {
+    let line = Line::default().code(section.environment);
+    let statuses: Vec<Status> = section.newest.iter().map(|d| d.status).collect();
+    let status = match statuses.first() {
+        Some(first) if statuses.iter().all(|status| status == first) => word(*first),
+        _ => "in part",
+    };
+    line.text(format!(": {status}"))
+}
+
+fn word(status: Status) -> &'static str {
+    match status {
+        Status::Blocked => "waiting for approval",
+        Status::Approved => "approved",
+        Status::Releasing => "being released",
+        Status::Rejecting | Status::Rejected => "rejected",
+        Status::Released => "running",
+        Status::Deployed => "deployed",
+        Status::Failed => "failed",
+        Status::Cancelled => "cancelled",
+        Status::Bypassed => "started past its gate",
+        Status::Gone => "gone",
+    }
+}
+
+fn what(deployment: &Deployment) -> Line {
+    let description = &deployment.description;
+    let mut line = Line::default().code(short_sha(&description.sha));
+    if let Some(title) = &description.title {
+        line = line.text(" ").foreign(title);
+    }
+    line = line.text(" from ").code(&description.ref_name);
+    let creators = creators(deployment);
+    if !creators.is_empty() {
+        line = line.text(", started by ").people(&creators);
+    }
+    line.text(format!(", waiting since {}.", utc(description.blocked_at)))
+}
+
+fn creators(deployment: &Deployment) -> Vec<crate::domain::actor::Account> {
+    let facts = Facts {
+        creators: deployment.description.creators.clone(),
+        people: BTreeMap::new(),
+        holds: BTreeMap::new(),
+    };
+    match decide::effective_creators(&facts) {
+        Known::Fact(creators) => creators,
+        Known::Unknown(_) => deployment.description.creators.started_by.clone(),
+    }
+}
+
+/// `2026-11-21 08:10 UTC`.
+fn utc(at: jiff::Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+fn job_line(deployment: &Deployment) -> Line {
+    let description = &deployment.description;
+    let mut line = Line::default().strong(format!("d{}", description.number));
+    if let Some(job) = &description.job_name {
+        line = match &description.url {
+            Some(url) => line.text(" ").with(Span::Link { label: job.clone(), url: url.clone() }),
+            None => line.text(" ").foreign(job),
+        };
+    }
+    line = line.text(": ").then(standing_of(deployment));
+    if let Some(Outcome::Waiting(hold)) = &deployment.outcome
+        && deployment.status == Status::Approved
+    {
+        line = line.text(" ").then(held(*hold));
+    }
+    if deployment.superseded && !deployment.status.is_final() {
+        line = line.text(" A later deployment of this environment was started; approve this one by its number if you mean it.");
+    }
+    line
+}
+
+fn held(hold: Hold) -> Line {
+    match hold {
+        Hold::StartByHand => {
+            Line::of("This environment is set not to start by itself: somebody starts the job.")
+        }
+        Hold::OtherRules => Line::default()
+            .forge()
+            .text(" asks for further approvals there, beside the one that was given for all of you."),
+        Hold::StartRefused => Line::default()
+            .forge()
+            .text(" does not let this bot start the job: somebody who may deploy starts it."),
+        Hold::VoteRefused => Line::default()
+            .forge()
+            .text(" does not let this bot approve it: an approval rule for the bot is missing, ")
+            .code("countersign check")
+            .text(" tells which."),
+    }
+}
+
+fn add_rules(blocks: &mut Vec<Block>, deployment: &Deployment) {
+    for rule in &deployment.standing {
+        let line = Line::of(format!("{} of {} from ", rule.filled_by.len(), rule.required));
+        let mut line = grantees(line, &rule.grantees);
+        if !rule.filled_by.is_empty() {
+            line = line.text(": ").people(&rule.filled_by);
+        }
+        blocks.push(Block::Item(1, line));
+    }
+    if deployment.description.within_reach == Some(false) {
+        blocks.push(Block::Item(
+            1,
+            Line::of("Nobody is left who could approve this: those whom the policy names are too few, or started it themselves. Somebody has to be added to the policy or its groups."),
+        ));
+    }
+}
+
+fn add_how_to_act(blocks: &mut Vec<Block>, section: &Section<'_>, waiting: &Deployment, spelling: &Spelling) {
+    let approve = spelling.command(&format!("approve {}", typed(section.environment)));
+    let reject = spelling.command(&format!("reject {} reason", typed(section.environment)));
+    blocks.push(Block::Paragraph(
+        Line::of("To decide, write ")
+            .code(approve)
+            .text(" or ")
+            .code(reject)
+            .text(" in a comment; ")
+            .code(spelling.command("why"))
+            .text(" explains."),
+    ));
+    if waiting.description.gate == Gate::ManualJob {
+        blocks.push(Block::Paragraph(
+            Line::of("Its gate is a manual job: whoever may run the job can also start it in ")
+                .forge()
+                .text(", and that would be recorded here as past the gate."),
+        ));
+    }
+}
+
+/// An environment name as it has to be typed.
+fn typed(environment: &str) -> String {
+    if environment.contains(char::is_whitespace) {
+        format!("\"{environment}\"")
+    } else {
+        environment.to_owned()
+    }
+}
+
+fn older(section: &Section<'_>) -> Line {
+    let mut line = Line::of("Earlier: ");
+    for (index, deployment) in section.older.iter().take(OLDER_SHOWN).enumerate() {
+        let status = if deployment.superseded && deployment.status == Status::Blocked {
+            "superseded"
+        } else {
+            word(deployment.status)
+        };
+        let separator = if index == 0 { "" } else { ", " };
+        line = line
+            .text(format!("{separator}d{} (", deployment.description.number))
+            .code(short_sha(&deployment.description.sha))
+            .text(format!(") {status}"));
+    }
+    let more = section.older.len().saturating_sub(OLDER_SHOWN);
+    if more > 0 { line.text(format!(" and {more} more.")) } else { line.text(".") }
+}
+
+/// Who has approved, for the comment that goes with the bot's vote: `alice, bob`.
+pub fn vote_comment(deployment: &Deployment, word: Word) -> String {
+    let names: Vec<&str> = deployment
+        .votes
+        .iter()
+        .filter(|vote| vote.word == word)
+        .map(|vote| vote.by.username.as_str())
+        .collect();
+    match word {
+        Word::Approved => format!("Approved through Countersign by {}.", names.join(", ")),
+        Word::Rejected | Word::Revoked => {
+            let reason = deployment
+                .votes
+                .iter()
+                .rev()
+                .find(|vote| vote.word == word)
+                .and_then(|vote| vote.reason.clone());
+            let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+            format!("Rejected through Countersign by {}{reason}", names.join(", "))
+        }
+    }
+}
