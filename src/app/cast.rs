@@ -24,13 +24,13 @@ impl App {
         let description = &deployment.description;
         let desk = self.desk(&description.forge)?;
         let sighting = desk.forge.deployment(description.project.id, description.number).await?;
-        if !is_there(&sighting, ballot) {
-            if let Some(refusal) = self.hand_over(task, desk, &deployment, ballot).await? {
-                let why = answer::refusal_words(&refusal);
-                return self
-                    .answer_ballot(task, ballot, answer::vote_refused(description, ballot.word, why))
-                    .await;
-            }
+        if !is_there(&sighting, ballot)
+            && let Some(refusal) = self.hand_over(task, desk, &deployment, ballot).await?
+        {
+            let why = answer::refusal_words(&refusal);
+            return self
+                .answer_ballot(task, ballot, answer::vote_refused(description, ballot.word, why))
+                .await;
         }
         self.record_ballot(task, desk, &deployment, ballot).await
     }

@@ -10,9 +10,9 @@ use crate::domain::decide::{eligibility, newest_words};
 use crate::domain::deployment::{Deployment, Description, Status};
 use crate::domain::effect::{Ballot, Effect};
 use crate::domain::id::{CommentRef, Conversation, DeploymentId, Project};
-use crate::domain::ledger::{Entry, Source, Vote, Word};
+use crate::domain::ledger::{Entry, RuleStanding, Source, Undone, Vote, Word};
 use crate::domain::policy::{Gate, VoteAs};
-use crate::domain::verdict::{Outcome, WhyNot};
+use crate::domain::verdict::{Outcome, Verdict, WhyNot};
 use crate::domain::wording::{Prose, Spelling, answer, explain, help};
 use crate::ports::failure::Failure;
 use crate::ports::store::{Change, Room};
@@ -132,8 +132,10 @@ impl App {
                 }
                 decided.extend(targets.iter().map(|d| d.id().clone()));
             }
+            let spoken =
+                Spoken { speaker, verb: command.verb, reason: reason.as_deref(), line: command.line };
             for deployment in &targets {
-                self.carry_out(&mut plan, speaker, command, deployment, reason.as_deref()).await?;
+                self.carry_out(&mut plan, &spoken, deployment).await?;
             }
         }
         Ok(plan)
@@ -215,89 +217,36 @@ impl App {
     async fn carry_out(
         &self,
         plan: &mut Plan,
-        speaker: &Speaker,
-        command: &Command,
+        spoken: &Spoken<'_>,
         deployment: &Deployment,
-        reason: Option<&str>,
     ) -> Result<(), Stopped> {
-        let word = match command.verb {
-            Verb::Approve => Word::Approved,
-            Verb::Reject => Word::Rejected,
-            Verb::Revoke => Word::Revoked,
-            Verb::Status | Verb::Blocked | Verb::Help => {
-                plan.say(Prose::paragraph(answer::status_line(deployment)));
-                return Ok(());
-            }
-            Verb::Why => return self.explain(plan, deployment).await,
-        };
+        let description = &deployment.description;
+        let Some(word) = spoken.word() else { return self.tell(plan, spoken.verb, deployment).await };
         if !deployment.status.takes_votes() {
             plan.say(answer::not_waiting(deployment, word));
             return Ok(());
         }
-        let case = match self.gather(deployment, Some(speaker.account.id)).await {
-            Ok(Some(case)) => case,
-            Ok(None) => {
-                plan.say(answer::no_policy(Some(&deployment.description.environment)));
-                return Ok(());
-            }
-            Err(Stopped::Forge(Failure::NotFound)) => {
+        match self.gather(deployment, Some(spoken.speaker.account.id)).await {
+            Ok(Some(case)) if case.waits() => vote(plan, spoken, word, &Ground { deployment, case: &case }),
+            Ok(None) => plan.say(answer::no_policy(Some(&description.environment))),
+            Ok(Some(_)) | Err(Stopped::Forge(Failure::NotFound)) => {
                 plan.look_at.push(deployment.id().clone());
-                plan.say(answer::moved_away(&deployment.description));
-                return Ok(());
+                plan.say(answer::moved_away(description));
             }
             Err(error) => return Err(error),
-        };
-        if !case.waits() {
-            plan.look_at.push(deployment.id().clone());
-            plan.say(answer::moved_away(&deployment.description));
-            return Ok(());
         }
-        let spoken = Spoken { speaker, word, reason, line: command.line };
-        self.vote(plan, &spoken, deployment, &case)
-    }
-
-    fn vote(
-        &self,
-        plan: &mut Plan,
-        spoken: &Spoken<'_>,
-        deployment: &Deployment,
-        case: &Case,
-    ) -> Result<(), Stopped> {
-        let description = &deployment.description;
-        if !case.has_gate() {
-            plan.say(answer::no_native_gate(description));
-            return Ok(());
-        }
-        if spoken.word == Word::Rejected && spoken.reason.is_none() && case.policy.reject_needs_reason {
-            plan.say(answer::reason_needed(description, &spoken.speaker.spelling));
-            return Ok(());
-        }
-        if spoken.word == Word::Revoked {
-            return revoke(plan, spoken, deployment, case);
-        }
-        if case.vote_as == VoteAs::Sudo {
-            plan.effects.push(Effect::CastVote(spoken.ballot(deployment, case)));
-            plan.named = true;
-            plan.outcome = "handed over";
-            return Ok(());
-        }
-        if let Err(why) = eligibility(&case.policy, spoken.speaker.account.id, spoken.word, &case.facts) {
-            plan.named |= !matches!(why, WhyNot::NotNamed | WhyNot::Unknown(_));
-            plan.say(answer::refused(description, spoken.word, &why, &case.policy.rules));
-            return Ok(());
-        }
-        record_vote(plan, spoken, deployment, case);
         Ok(())
     }
 
-    async fn explain(&self, plan: &mut Plan, deployment: &Deployment) -> Result<(), Stopped> {
-        if !deployment.status.takes_votes() {
+    /// The commands that only ask.
+    async fn tell(&self, plan: &mut Plan, verb: Verb, deployment: &Deployment) -> Result<(), Stopped> {
+        if verb != Verb::Why || !deployment.status.takes_votes() {
             plan.say(Prose::paragraph(answer::status_line(deployment)));
             return Ok(());
         }
         match self.gather(deployment, None).await {
             Ok(Some(case)) => {
-                plan.say(explain::why(&deployment.description, &case.decide(&deployment.votes)))
+                plan.say(explain::why(&deployment.description, &case.decide(&deployment.votes)));
             }
             Ok(None) => plan.say(answer::no_policy(Some(&deployment.description.environment))),
             Err(Stopped::Forge(Failure::NotFound)) => {
@@ -310,19 +259,49 @@ impl App {
     }
 }
 
-/// One deciding command, as spoken.
+/// One command, as spoken.
 struct Spoken<'a> {
     speaker: &'a Speaker,
-    word: Word,
+    verb: Verb,
     reason: Option<&'a str>,
     line: u32,
 }
 
+/// What a deciding command is about.
+struct Ground<'a> {
+    deployment: &'a Deployment,
+    case: &'a Case,
+}
+
+impl Ground<'_> {
+    /// The verdict and the standing of its rules if this vote is added.
+    fn with(&self, vote: &Vote) -> (Verdict, Vec<RuleStanding>) {
+        let mut votes = self.deployment.votes.clone();
+        votes.push(vote.clone());
+        let verdict = self.case.decide(&votes);
+        let standing = standing(&self.case.policy, &verdict);
+        (verdict, standing)
+    }
+
+    fn earlier(&self, speaker: &Speaker) -> Option<&Vote> {
+        newest_words(&self.deployment.votes).get(&speaker.account.id).copied()
+    }
+}
+
 impl Spoken<'_> {
-    fn vote(&self) -> Vote {
+    fn word(&self) -> Option<Word> {
+        match self.verb {
+            Verb::Approve => Some(Word::Approved),
+            Verb::Reject => Some(Word::Rejected),
+            Verb::Revoke => Some(Word::Revoked),
+            Verb::Status | Verb::Why | Verb::Blocked | Verb::Help => None,
+        }
+    }
+
+    fn vote(&self, word: Word) -> Vote {
         Vote {
             by: self.speaker.account.clone(),
-            word: self.word,
+            word,
             at: self.speaker.at,
             reason: self.reason.map(str::to_owned),
             source: Source::Comment { comment: self.speaker.comment.clone(), line: self.line },
@@ -330,113 +309,116 @@ impl Spoken<'_> {
     }
 
     /// The vote for the forge, with the rule that our matching chooses for this person.
-    fn ballot(&self, deployment: &Deployment, case: &Case) -> Ballot {
-        let mut votes = deployment.votes.clone();
-        votes.push(self.vote());
-        let standing = standing(&case.policy, &case.decide(&votes));
-        let chosen =
-            standing.iter().position(|rule| rule.filled_by.iter().any(|a| a.id == self.speaker.account.id));
-        let represented_as =
-            chosen.and_then(|index| case.policy.rules.get(index)).and_then(|rule| rule.label.clone());
+    fn ballot(&self, word: Word, ground: &Ground<'_>) -> Ballot {
+        let me = self.speaker.account.id;
+        let (_, standing) = ground.with(&self.vote(word));
+        let chosen = standing.iter().position(|rule| rule.filled_by.iter().any(|account| account.id == me));
+        let rules = &ground.case.policy.rules;
         Ballot {
-            deployment: deployment.id().clone(),
+            deployment: ground.deployment.id().clone(),
             voter: self.speaker.account.clone(),
-            word: self.word,
+            word,
             reason: self.reason.map(str::to_owned),
             at: self.speaker.at,
             comment: self.speaker.comment.clone(),
             line: self.line,
-            represented_as,
+            represented_as: chosen.and_then(|index| rules.get(index)).and_then(|rule| rule.label.clone()),
         }
+    }
+}
+
+fn vote(plan: &mut Plan, spoken: &Spoken<'_>, word: Word, ground: &Ground<'_>) {
+    let (description, case) = (&ground.deployment.description, ground.case);
+    if !case.has_gate() {
+        plan.say(answer::no_native_gate(description));
+    } else if word == Word::Rejected && spoken.reason.is_none() && case.policy.reject_needs_reason {
+        plan.say(answer::reason_needed(description, &spoken.speaker.spelling));
+    } else if word == Word::Revoked {
+        revoke(plan, spoken, ground);
+    } else if case.vote_as == VoteAs::Sudo {
+        plan.effects.push(Effect::CastVote(spoken.ballot(word, ground)));
+        plan.named = true;
+        plan.outcome = "handed over";
+    } else if let Err(why) = eligibility(&case.policy, spoken.speaker.account.id, word, &case.facts) {
+        plan.named |= !matches!(why, WhyNot::NotNamed | WhyNot::Unknown(_));
+        plan.say(answer::refused(description, word, &why, &case.policy.rules));
+    } else {
+        record_vote(plan, spoken, word, ground);
     }
 }
 
 /// An eligible person's approval or rejection.
-fn record_vote(plan: &mut Plan, spoken: &Spoken<'_>, deployment: &Deployment, case: &Case) {
+fn record_vote(plan: &mut Plan, spoken: &Spoken<'_>, word: Word, ground: &Ground<'_>) {
+    let Ground { deployment, case } = ground;
     let description = &deployment.description;
     let here = &spoken.speaker.comment.conversation;
-    let earlier = newest_words(&deployment.votes).get(&spoken.speaker.account.id).copied();
-    if let Some(earlier) =
-        earlier.filter(|earlier| earlier.word == spoken.word && earlier.at <= spoken.speaker.at)
-    {
-        plan.named = true;
+    let at = spoken.speaker.at;
+    let earlier = ground.earlier(spoken.speaker);
+    plan.named = true;
+    if let Some(earlier) = earlier.filter(|earlier| earlier.word == word && earlier.at <= at) {
         plan.say(answer::already_said(description, earlier.word));
         return;
     }
-    if deployment.status == Status::Approved && spoken.word == Word::Approved {
-        plan.named = true;
+    if deployment.status == Status::Approved && word == Word::Approved {
         plan.say(Prose::paragraph(answer::status_line(deployment)));
         return;
     }
-    let mut votes = deployment.votes.clone();
-    votes.push(spoken.vote());
-    let verdict = case.decide(&votes);
-    let policy = case.policy_digest();
-    let voted = Entry::Voted {
-        vote: spoken.vote(),
-        policy: policy.clone(),
-        standing: standing(&case.policy, &verdict),
-    };
-    if let Some(later) = earlier.filter(|earlier| earlier.at > spoken.speaker.at) {
-        plan.record(deployment, here, vec![voted]);
+    let (vote, policy) = (spoken.vote(word), case.policy_digest());
+    let (verdict, standing) = ground.with(&vote);
+    let mut entries = vec![Entry::Voted { vote, policy: policy.clone(), standing }];
+    if let Some(later) = earlier.filter(|earlier| earlier.at > at) {
         plan.say(answer::later_word_stands(description, later.word));
+        plan.record(deployment, here, entries);
         return;
     }
     match &verdict.outcome {
         Outcome::Rejected { by, .. } => {
-            plan.record(deployment, here, vec![voted, Entry::Rejecting { by: by.clone(), policy }]);
+            entries.push(Entry::Rejecting { by: by.clone(), policy });
             plan.effects.push(Effect::Reject { deployment: deployment.id().clone() });
             plan.say(answer::rejection_final(description));
         }
         Outcome::Approved => {
-            plan.record(deployment, here, vec![voted]);
             plan.effects.push(Effect::Release { deployment: deployment.id().clone() });
             plan.say(answer::approval_releases(description, case.policy.start_when_approved));
         }
-        Outcome::Blocked => {
-            plan.record(deployment, here, vec![voted]);
-            plan.say(match explain::obstacle(&verdict) {
-                Some(obstacle) => answer::approval_counted_but_blocked(description, obstacle),
-                None => answer::approval_counted(description, verdict.missing),
-            });
-        }
+        Outcome::Blocked => plan.say(match explain::obstacle(&verdict) {
+            Some(obstacle) => answer::approval_counted_but_blocked(description, obstacle),
+            None => answer::approval_counted(description, verdict.missing),
+        }),
     }
+    plan.record(deployment, here, entries);
 }
 
 /// Taking an approval back. Kept even where there is none, so that an older approval that arrives late
 /// doesn't count.
-fn revoke(plan: &mut Plan, spoken: &Spoken<'_>, deployment: &Deployment, case: &Case) -> Result<(), Stopped> {
+fn revoke(plan: &mut Plan, spoken: &Spoken<'_>, ground: &Ground<'_>) {
+    let Ground { deployment, case } = ground;
     let description = &deployment.description;
-    let here = &spoken.speaker.comment.conversation;
-    let earlier = newest_words(&deployment.votes).get(&spoken.speaker.account.id).copied();
+    let speaker = spoken.speaker;
+    let earlier = ground.earlier(speaker);
     let has_approval = earlier.is_some_and(|earlier| earlier.word == Word::Approved);
     if case.vote_as == VoteAs::Sudo || (deployment.status == Status::Approved && case.gate == Gate::Native) {
         plan.say(answer::revoke_too_late(description));
-        return Ok(());
+        return;
     }
     if !has_approval
-        && let Err(why) = eligibility(&case.policy, spoken.speaker.account.id, Word::Rejected, &case.facts)
+        && let Err(why) = eligibility(&case.policy, speaker.account.id, Word::Rejected, &case.facts)
     {
         plan.say(answer::refused(description, Word::Revoked, &why, &case.policy.rules));
-        return Ok(());
+        return;
     }
-    let mut votes = deployment.votes.clone();
-    votes.push(spoken.vote());
-    let verdict = case.decide(&votes);
-    let standing = standing(&case.policy, &verdict);
-    let mut entries =
-        vec![Entry::Voted { vote: spoken.vote(), policy: case.policy_digest(), standing: standing.clone() }];
+    let vote = spoken.vote(Word::Revoked);
+    let (verdict, standing) = ground.with(&vote);
+    let mut entries = vec![Entry::Voted { vote, policy: case.policy_digest(), standing: standing.clone() }];
     if deployment.status == Status::Approved && verdict.outcome != Outcome::Approved {
-        let why = crate::domain::ledger::Undone::Revoked;
-        entries.push(Entry::ReleaseUndone { why, standing });
+        entries.push(Entry::ReleaseUndone { why: Undone::Revoked, standing });
     }
-    plan.record(deployment, here, entries);
     plan.say(match earlier {
-        Some(later) if later.at > spoken.speaker.at => answer::later_word_stands(description, later.word),
+        Some(later) if later.at > speaker.at => answer::later_word_stands(description, later.word),
         Some(_) if has_approval => answer::revoked(description, verdict.missing),
         Some(_) | None => answer::nothing_to_revoke(description),
     });
-    Ok(())
+    plan.record(deployment, &speaker.comment.conversation, entries);
 }
 
 /// The words named nothing that we know here.

@@ -7,7 +7,7 @@ use super::{App, Desk, Stopped};
 use crate::domain::decide::approvers;
 use crate::domain::deployment::{Deployment, Status};
 use crate::domain::effect::{Ballot, Effect, Look};
-use crate::domain::id::DeploymentId;
+use crate::domain::id::{Conversation, DeploymentId, ForgeName};
 use crate::domain::ledger::{Entry, Hold, Outcome, Undone, Word};
 use crate::domain::policy::{Gate, VoteAs};
 use crate::domain::verdict;
@@ -76,7 +76,7 @@ impl App {
         let releasing = Entry::Releasing { approvers: approvers(&decided), policy: case.policy_digest() };
         let mut commit = Commit::at(self.clock.now());
         commit.changes.push(change(&deployment, vec![releasing.clone()]));
-        commit.unless_waiting.extend(deployment.description.conversation.iter().map(|c| c.key()));
+        commit.unless_waiting.extend(deployment.description.conversation.iter().map(Conversation::key));
         self.store.commit(commit).await?;
         let mut deployment = deployment;
         deployment.add(releasing);
@@ -276,12 +276,12 @@ impl App {
         Ok(NewJob { lane, key, forge, work: Work::Effect(effect), run_at: self.clock.now(), order, dedupe })
     }
 
-    fn forge_of(&self, effect: &Effect) -> Result<crate::domain::id::ForgeName, Stopped> {
+    fn forge_of(&self, effect: &Effect) -> Result<ForgeName, Stopped> {
         let name = match effect {
             Effect::Release { deployment }
             | Effect::Reject { deployment }
             | Effect::CastVote(Ballot { deployment, .. }) => {
-                crate::domain::id::ForgeName::new(deployment.as_str().split('/').next().unwrap_or_default())
+                ForgeName::new(deployment.as_str().split('/').next().unwrap_or_default())
             }
             Effect::SyncCard { conversation } | Effect::Say { at: conversation, .. } => {
                 conversation.forge.clone()
@@ -293,7 +293,7 @@ impl App {
     }
 
     /// A job that looks again.
-    pub fn look(&self, look: Look, forge: &crate::domain::id::ForgeName, run_at: Timestamp) -> NewJob {
+    pub fn look(&self, look: Look, forge: &ForgeName, run_at: Timestamp) -> NewJob {
         let key = serde_json::to_string(&look).unwrap_or_default();
         let dedupe = Some(format!("look:{key}"));
         NewJob {

@@ -125,15 +125,12 @@ impl App {
         project: &Project,
         sighting: &Sighting,
     ) -> Result<Conversation, Stopped> {
-        let place = match sighting.merge_request {
-            Some(number) => Place::MergeRequest(number),
-            None => {
-                let requests = desk.forge.merge_requests(project.id, &sighting.sha).await?;
-                match carrier(&requests, sighting) {
-                    Some(request) => Place::MergeRequest(request.number),
-                    None => Place::Commit(sighting.sha.clone()),
-                }
-            }
+        let place = if let Some(number) = sighting.merge_request {
+            Place::MergeRequest(number)
+        } else {
+            let requests = desk.forge.merge_requests(project.id, &sighting.sha).await?;
+            let carrier = carrier(&requests, sighting);
+            carrier.map_or_else(|| Place::Commit(sighting.sha.clone()), |r| Place::MergeRequest(r.number))
         };
         Ok(Conversation { forge: desk.forge.name().clone(), project: project.id, place })
     }

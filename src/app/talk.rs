@@ -2,7 +2,7 @@
 
 use super::commands::MOST_SHOWN;
 use super::worker::Task;
-use super::{App, Desk, Stopped};
+use super::{App, Stopped};
 use crate::domain::card::Card;
 use crate::domain::deployment::Deployment;
 use crate::domain::id::{CommentRef, Conversation};
@@ -31,8 +31,16 @@ impl App {
             return self.done(task).await;
         }
         task.guard()?;
-        match self.write_card(task, desk, at, &room, &text).await {
-            Ok(posted) => self.card_written(task, at, &deployments, posted, digest).await,
+        match self.write_card(task, at, &room, &text).await {
+            Ok(Posted { comment, at: written }) => {
+                let card = Room {
+                    card: Some(comment),
+                    card_at: Some(written),
+                    card_digest: Some(digest),
+                    ..Room::default()
+                };
+                self.card_written(task, at, &deployments, card).await
+            }
             Err(Stopped::Forge(failure)) if !failure.is_transient() => {
                 tracing::info!(conversation = at.key(), %failure, "the card can't be written here; dropped");
                 self.done(task).await
@@ -41,14 +49,15 @@ impl App {
         }
     }
 
+    /// Edits the card, or posts it where there is none (any more).
     async fn write_card(
         &self,
         task: &Task,
-        desk: &Desk,
         at: &Conversation,
         room: &Room,
         text: &str,
     ) -> Result<Posted, Stopped> {
+        let desk = self.desk(&at.forge)?;
         let card = match room.card {
             Some(card) => Some(card),
             None if task.is_first_attempt() => None,
@@ -69,21 +78,20 @@ impl App {
         task: &Task,
         at: &Conversation,
         deployments: &[Deployment],
-        posted: Posted,
-        digest: String,
+        written: Room,
     ) -> Result<(), Stopped> {
         let mut room = self.store.room(at).await?;
-        room.card = Some(posted.comment);
-        room.card_at = Some(posted.at);
-        room.card_digest = Some(digest);
+        let Room { card, card_at, card_digest, .. } = written;
         room.shown.retain(|(id, _)| deployments.iter().any(|d| d.id() == id && !d.status.is_final()));
         for deployment in deployments.iter().filter(|d| !d.status.is_final()) {
-            if !room.shown.iter().any(|(id, _)| id == deployment.id()) {
-                room.shown.push((deployment.id().clone(), posted.at));
+            if let Some(at) = card_at
+                && !room.shown.iter().any(|(id, _)| id == deployment.id())
+            {
+                room.shown.push((deployment.id().clone(), at));
             }
         }
         let mut commit = self.finishing(task);
-        commit.rooms.push((at.clone(), room));
+        commit.rooms.push((at.clone(), Room { card, card_at, card_digest, ..room }));
         Ok(self.store.commit(commit).await?)
     }
 
@@ -136,7 +144,7 @@ impl App {
             Ok(()) => {}
             Err(failure) if failure.is_transient() => return Err(failure.into()),
             Err(failure) => {
-                tracing::info!(job = task.lease().job, %failure, "the answer can't be written here; dropped")
+                tracing::info!(job = task.lease().job, %failure, "the answer can't be written here; dropped");
             }
         }
         self.done(task).await

@@ -61,6 +61,7 @@ impl<'a> Section<'a> {
 }
 
 /// The run of the deployment with the highest number.
+#[expect(single_use_lifetimes, reason = "an anonymous lifetime can't be named in an argument's impl Trait")]
 pub fn newest_run<'a>(deployments: impl Iterator<Item = &'a Deployment>) -> Option<i64> {
     deployments.into_iter().max_by_key(|d| d.description.number).map(|d| d.description.run)
 }
