@@ -35,6 +35,9 @@ pub fn decide(policy: &Policy, votes: &[Vote], facts: &Facts) -> Verdict {
 /// Whose approvals fill the rules, in the order of the rules; empty unless approved.
 pub fn approvers(verdict: &Verdict) -> Vec<Account> {
     let mut found = Vec::new();
+    if verdict.outcome != Outcome::Approved {
+        return found;
+    }
     for rule in &verdict.because.children {
         for child in &rule.children {
             if let Statement::Fills(account) = &child.statement {
