@@ -171,10 +171,9 @@ impl Entry {
     /// The status after this entry, given the one before.
     pub fn next(&self, before: Status) -> Status {
         match self {
-            Self::Opened { .. } => Status::Blocked,
             Self::Voted { .. } | Self::Superseded | Self::Placed { .. } => before,
             Self::Releasing { .. } => Status::Releasing,
-            Self::ReleaseUndone { .. } => Status::Blocked,
+            Self::Opened { .. } | Self::ReleaseUndone { .. } => Status::Blocked,
             Self::Rejecting { .. } => Status::Rejecting,
             Self::Settled { outcome } => outcome.status(),
         }
