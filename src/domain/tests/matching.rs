@@ -90,9 +90,12 @@ proptest! {
 
 #[test]
 fn of_equally_many_rules_the_earliest_wins() {
-    let anybody = |_: usize, _: usize| true;
-    assert_eq!(fill(&[1, 1], 1, anybody), vec![vec![0], vec![]]);
-    assert_eq!(fill(&[2, 1, 1], 2, anybody), vec![vec![], vec![0], vec![1]]);
+    let sizes = |required: &[u32], people| -> Vec<usize> {
+        fill(required, people, |_, _| true).iter().map(Vec::len).collect()
+    };
+    assert_eq!(sizes(&[1, 1], 1), [1, 0]);
+    assert_eq!(sizes(&[1, 1, 1], 2), [1, 1, 0]);
+    assert_eq!(sizes(&[2, 1, 1], 2), [0, 1, 1], "but more rules before earlier ones");
 }
 
 #[test]

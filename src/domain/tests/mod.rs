@@ -181,9 +181,13 @@ fn end_of(verdict: &Verdict) -> Ends {
 
 /// Why this person's word doesn't count, as the explanation says.
 fn refusal(verdict: &Verdict, id: i64) -> Option<WhyNot> {
-    verdict.because.children.iter().find_map(|child| match &child.statement {
-        Statement::DoesNotCount(by, why) if by.id == UserId(id) => Some(why.clone()),
-        _ => None,
+    verdict.because.children.iter().find_map(|child| {
+        if let Statement::DoesNotCount(by, why) = &child.statement
+            && by.id == UserId(id)
+        {
+            return Some(why.clone());
+        }
+        None
     })
 }
 
