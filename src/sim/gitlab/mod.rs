@@ -85,8 +85,11 @@ pub struct ApiCall {
     pub user: Option<String>,
     /// User name that the call acted as by `Sudo`.
     pub sudo: Option<String>,
-    /// The status that was answered, or would have been if the connection had held; 0 when nothing was done.
+    /// The status that was answered, or would have been if the line had held; 0 when it broke before anything
+    /// was done.
     pub status: u16,
+    /// Whether the call reached GitLab proper; false when a fault answered in its place.
+    pub acted: bool,
     /// The body as it was sent.
     pub body: String,
 }
