@@ -120,7 +120,8 @@ impl State {
         comment: Option<&str>,
     ) -> Result<(Approval, bool), Refused> {
         let (id, created_at) = (self.ids.next("approval", 42), self.time());
-        let known = self.deployments.get_mut(&deployment).ok_or_else(|| Refused::new(404, "404 Not found"))?;
+        let known =
+            self.deployments.get_mut(&deployment).ok_or_else(|| Refused::new(404, "404 Not found"))?;
         let comment = comment.map(str::to_owned);
         let earlier = known.approvals.iter_mut().find(|vote| vote.user == by && vote.rule == rule);
         match earlier {

@@ -116,7 +116,10 @@ impl NewHook {
 
 impl std::fmt::Debug for NewHook {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("NewHook").field("url", &self.url).field("events", &self.events).finish_non_exhaustive()
+        f.debug_struct("NewHook")
+            .field("url", &self.url)
+            .field("events", &self.events)
+            .finish_non_exhaustive()
     }
 }
 
@@ -255,7 +258,13 @@ impl State {
         for (hook, template) in hooks {
             let body = template.map_or_else(|| payload.clone(), |reshape| reshape(payload.clone()));
             let (body, idempotency_key) = (body.to_string(), self.ids.uuid());
-            self.outbox.push_back(Queued { hook, event, body, idempotency_key, event_uuid: event_uuid.clone() });
+            self.outbox.push_back(Queued {
+                hook,
+                event,
+                body,
+                idempotency_key,
+                event_uuid: event_uuid.clone(),
+            });
         }
         self.wake.notify_one();
     }
@@ -294,7 +303,12 @@ impl State {
         let headers = self.headers(&queued, at);
         let Queued { hook, event, body, .. } = queued;
         let id = self.ids.next("delivery", 1);
-        Some(Outgoing { url, hook, lost, delivery: Delivery { id, hook, event, headers, body, status: None, at } })
+        Some(Outgoing {
+            url,
+            hook,
+            lost,
+            delivery: Delivery { id, hook, event, headers, body, status: None, at },
+        })
     }
 
     fn headers(&mut self, queued: &Queued, at: Timestamp) -> Vec<(String, String)> {

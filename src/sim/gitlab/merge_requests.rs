@@ -180,8 +180,7 @@ impl State {
         self.know_commit(project, &sha, by);
         let now = self.time();
         let request = self.merge_request_mut(project, iid)?;
-        let place =
-            if squash { &mut request.squash_commit_sha } else { &mut request.merge_commit_sha };
+        let place = if squash { &mut request.squash_commit_sha } else { &mut request.merge_commit_sha };
         *place = Some(sha.clone());
         request.state = "merged";
         request.merged_by = Some(by);

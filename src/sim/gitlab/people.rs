@@ -28,11 +28,7 @@ pub struct NewToken {
 impl NewToken {
     /// One without end or limit.
     pub fn new(scopes: &[&str]) -> Self {
-        Self {
-            scopes: scopes.iter().map(ToString::to_string).collect(),
-            expires_at: None,
-            per_minute: None,
-        }
+        Self { scopes: scopes.iter().map(ToString::to_string).collect(), expires_at: None, per_minute: None }
     }
 }
 
@@ -140,7 +136,15 @@ impl GitLab {
             let value = format!("glpat-{}", state.ids.hex(20));
             let NewToken { scopes, expires_at, per_minute } = new;
             let (id, window) = (state.ids.next("token", 1), (state.time(), 0));
-            state.tokens.push(Token { id, value: value.clone(), user, scopes, expires_at, per_minute, window });
+            state.tokens.push(Token {
+                id,
+                value: value.clone(),
+                user,
+                scopes,
+                expires_at,
+                per_minute,
+                window,
+            });
             value
         })
     }
@@ -190,8 +194,7 @@ impl State {
             self.group_at(parent);
         }
         let id = self.ids.next("group", 131);
-        self.groups
-            .insert(id, Group { id, path: path.into(), members: Vec::new(), protected: Vec::new() });
+        self.groups.insert(id, Group { id, path: path.into(), members: Vec::new(), protected: Vec::new() });
         id
     }
 }

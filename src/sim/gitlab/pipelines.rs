@@ -237,8 +237,11 @@ impl State {
     fn run_pipeline(&mut self, project: ProjectId, new: NewPipeline) -> PipelineId {
         self.know_commit(project, &new.sha, new.user);
         let (id, specs) = self.add_pipeline(project, new);
-        let jobs: Vec<(JobId, bool)> =
-            specs.into_iter().map(|spec| (spec.held, spec)).map(|(held, spec)| (self.add_job(id, spec), held)).collect();
+        let jobs: Vec<(JobId, bool)> = specs
+            .into_iter()
+            .map(|spec| (spec.held, spec))
+            .map(|(held, spec)| (self.add_job(id, spec), held))
+            .collect();
         for (job, _) in &jobs {
             self.job_event(*job);
         }

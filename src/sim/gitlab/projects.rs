@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::state::State;
-use super::{Grantee, GitLab, GroupId, Level, Membership, ProjectId, UserId};
+use super::{GitLab, Grantee, GroupId, Level, Membership, ProjectId, UserId};
 
 /// Who sees a project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -246,7 +246,8 @@ pub(super) fn delivery_json(delivery: &Delivery) -> Value {
 }
 
 pub(super) fn branch_json(branch: &ProtectedBranch) -> Value {
-    let levels = |level: Level| json!([{ "access_level": level.0, "access_level_description": level.label() }]);
+    let levels =
+        |level: Level| json!([{ "access_level": level.0, "access_level_description": level.label() }]);
     json!({
         "name": branch.name, "push_access_levels": levels(branch.push),
         "merge_access_levels": levels(branch.merge), "allow_force_push": false,

@@ -40,7 +40,8 @@ pub(super) async fn accept(
 
 async fn serve(shared: Arc<Shared>, stream: TcpStream, stop: CancellationToken) {
     let service = hyper::service::service_fn(|request| respond(shared.clone(), request));
-    let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let connection =
+        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     // A connection that breaks is the caller's business.
     let _ended = stop.run_until_cancelled(connection).await;
 }

@@ -9,9 +9,9 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
 use super::hooks::{Delivery, Hook, Queued};
+use super::merge_requests::MergeRequest;
 use super::notes::Note;
 use super::pipelines::{Deployment, Environment, Job, Pipeline};
-use super::merge_requests::MergeRequest;
 use super::projects::Project;
 use super::{ApiCall, GroupId, Membership, ProtectedEnvironment, UserId, UserState, Version};
 use crate::sim::clock::Now;

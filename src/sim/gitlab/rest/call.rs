@@ -189,7 +189,9 @@ fn per_page(call: &Call) -> usize {
 
 fn query_with(call: &Call, set: &[(&str, usize)]) -> String {
     let mut query = Serializer::new(String::new());
-    query.extend_pairs(parse(call.query.as_bytes()).filter(|(key, _)| set.iter().all(|(name, _)| key != name)));
+    query.extend_pairs(
+        parse(call.query.as_bytes()).filter(|(key, _)| set.iter().all(|(name, _)| key != name)),
+    );
     query.extend_pairs(set.iter().map(|(name, value)| (name, value.to_string())));
     query.finish()
 }

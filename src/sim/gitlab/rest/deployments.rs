@@ -39,14 +39,16 @@ impl State {
         let filter = Filter::read(visit.call)?;
         let own = self.deployments.values().filter(|known| known.project == visit.project);
         let environment = visit.call.text("environment");
-        let there =
-            own.filter(|known| environment.is_none_or(|name| self.environment_name(known.environment) == name));
+        let there = own
+            .filter(|known| environment.is_none_or(|name| self.environment_name(known.environment) == name));
         let mut found: Vec<&Deployment> = there.filter(|known| filter.takes(known)).collect();
         match visit.call.text("order_by").unwrap_or("id") {
             "id" | "iid" => {}
             "created_at" => found.sort_by_key(|known| (known.created_at, known.id)),
             "updated_at" => found.sort_by_key(|known| (known.updated_at, known.id)),
-            "finished_at" => found.sort_by_key(|known| (Reverse(known.finished_at.is_some()), known.finished_at)),
+            "finished_at" => {
+                found.sort_by_key(|known| (Reverse(known.finished_at.is_some()), known.finished_at))
+            }
             "ref" => found.sort_by(|one, other| one.git_ref.cmp(&other.git_ref)),
             _ => return Err(Refused::param("order_by does not have a valid value")),
         }

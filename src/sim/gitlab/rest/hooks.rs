@@ -14,7 +14,8 @@ impl State {
         self.needs(visit, Level::MAINTAINER)?;
         match (visit.call.method.as_str(), rest) {
             ("GET", []) => {
-                let own: Vec<&Hook> = self.hooks.values().filter(|hook| hook.project == visit.project).collect();
+                let own: Vec<&Hook> =
+                    self.hooks.values().filter(|hook| hook.project == visit.project).collect();
                 Ok(page(visit.call, &self.url, &own, |hook| self.hook_json(hook)))
             }
             ("POST", []) => {

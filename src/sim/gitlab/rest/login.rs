@@ -26,9 +26,9 @@ impl State {
         if !token.scopes.iter().any(|scope| scope == "sudo") {
             return Err(insufficient("sudo"));
         }
-        let other = self.user_named(named).ok_or_else(|| {
-            Refused::new(404, &format!("404 User with ID or username '{named}' Not Found"))
-        })?;
+        let other = self
+            .user_named(named)
+            .ok_or_else(|| Refused::new(404, &format!("404 User with ID or username '{named}' Not Found")))?;
         if other.state == UserState::Blocked {
             return Err(Refused::new(403, "403 Forbidden - Your account has been blocked."));
         }
@@ -59,7 +59,8 @@ impl State {
         let now = self.time();
         let mut tokens = self.tokens.iter_mut();
         let token = tokens.find(|known| Some(known.value.as_str()) == call.token.as_deref());
-        let Some((token, limit)) = token.and_then(|token| token.per_minute.map(|limit| (token, limit))) else {
+        let Some((token, limit)) = token.and_then(|token| token.per_minute.map(|limit| (token, limit)))
+        else {
             return Ok(Vec::new());
         };
         let minute = SignedDuration::from_mins(1);

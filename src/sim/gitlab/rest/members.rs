@@ -1,8 +1,8 @@
 //! Members of projects and groups, direct or all.
 
+use super::super::GroupId;
 use super::super::access::Membership;
 use super::super::state::{Refused, State};
-use super::super::GroupId;
 use super::call::{Answer, Call, Reply, page};
 use super::{Visit, id, no_route};
 

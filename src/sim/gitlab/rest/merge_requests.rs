@@ -31,7 +31,8 @@ impl State {
     fn list_merge_requests(&self, visit: Visit<'_>) -> Reply {
         let (state, branch) = (visit.call.text("state"), visit.call.text("source_branch"));
         let own = self.merge_requests.iter().rev().filter(|request| request.project == visit.project);
-        let in_state = own.filter(|request| state.is_none_or(|state| state == "all" || state == request.state));
+        let in_state =
+            own.filter(|request| state.is_none_or(|state| state == "all" || state == request.state));
         let found: Vec<&MergeRequest> =
             in_state.filter(|request| branch.is_none_or(|branch| branch == request.source_branch)).collect();
         let home = self.project(visit.project)?;
@@ -62,7 +63,9 @@ impl State {
     pub(super) fn route_commit(&mut self, visit: Visit<'_>, sha: &str, rest: &[&str]) -> Reply {
         let home = self.project(visit.project)?;
         let commit = home.commits.range(sha.to_owned()..).next().filter(|(known, _)| known.starts_with(sha));
-        let Some((sha, _)) = commit.filter(|_| !sha.is_empty()) else { return Err(Refused::not_found("Commit")) };
+        let Some((sha, _)) = commit.filter(|_| !sha.is_empty()) else {
+            return Err(Refused::not_found("Commit"));
+        };
         let sha = sha.clone();
         match (visit.call.method.as_str(), rest) {
             ("GET", []) => Ok(Answer::ok(self.commit_json(home, &sha).unwrap_or_default())),

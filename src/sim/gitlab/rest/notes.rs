@@ -54,9 +54,8 @@ impl State {
 
     /// The notes that this caller may read: internal ones from Reporter on.
     fn readable(&self, visit: Visit<'_>, place: &Place) -> Vec<&Note> {
-        let insider = self.project(visit.project).is_ok_and(|home| {
-            self.level(visit.user, home) >= Level::REPORTER
-        });
+        let insider =
+            self.project(visit.project).is_ok_and(|home| self.level(visit.user, home) >= Level::REPORTER);
         let there = |note: &&Note| note.project == visit.project && note.place == *place;
         self.notes.values().filter(there).filter(|note| insider || !note.internal).collect()
     }
@@ -81,7 +80,8 @@ impl State {
     fn list_discussions(&self, visit: Visit<'_>, place: &Place) -> Answer {
         let mut seen: Vec<Vec<&Note>> = Vec::new();
         for note in self.readable(visit, place) {
-            let same = |thread: &&mut Vec<&Note>| thread.iter().any(|known| known.discussion == note.discussion);
+            let same =
+                |thread: &&mut Vec<&Note>| thread.iter().any(|known| known.discussion == note.discussion);
             match seen.iter_mut().find(same) {
                 Some(thread) => thread.push(note),
                 None => seen.push(vec![note]),

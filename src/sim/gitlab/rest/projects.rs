@@ -58,9 +58,9 @@ impl State {
             [] => Ok(page(visit.call, &self.url, known, render::branch_json)),
             [name] => {
                 let found = known.iter().find(|branch| branch.name == *name);
-                found.map(|branch| Answer::ok(render::branch_json(branch))).ok_or_else(|| {
-                    Refused::new(404, "404 Not found")
-                })
+                found
+                    .map(|branch| Answer::ok(render::branch_json(branch)))
+                    .ok_or_else(|| Refused::new(404, "404 Not found"))
             }
             _ => Err(no_route()),
         }
@@ -71,7 +71,9 @@ impl State {
         match (call.method.as_str(), rest) {
             ("GET", []) => Ok(Answer::ok(self.group_json(group))),
             ("GET", ["members", rest @ ..]) => self.group_members(call, group, rest),
-            ("GET", ["protected_environments", rest @ ..]) => self.group_environments(call, user, group, rest),
+            ("GET", ["protected_environments", rest @ ..]) => {
+                self.group_environments(call, user, group, rest)
+            }
             _ => Err(no_route()),
         }
     }
@@ -80,7 +82,8 @@ impl State {
     fn visible_group(&self, user: UserId, named: &str) -> Result<GroupId, Refused> {
         let missing = || Refused::not_found("Group");
         let by_id = named.parse().ok().and_then(|id: GroupId| self.groups.get(&id));
-        let group = by_id.or_else(|| self.groups.values().find(|group| group.path == named)).ok_or_else(missing)?;
+        let group =
+            by_id.or_else(|| self.groups.values().find(|group| group.path == named)).ok_or_else(missing)?;
         let admin = self.users.get(&user).is_some_and(|user| user.admin);
         let below = |path: &str| path.strip_prefix(&group.path).is_some_and(|rest| rest.starts_with('/'));
         let subgroups = self.groups.values().filter(|known| known.id == group.id || below(&known.path));
