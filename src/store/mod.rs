@@ -4,6 +4,8 @@
 //! * `rows`: from rows to values, and from a chain of ledger entries to a deployment.
 //! * [`sqlite`]: one file, one writer.
 
+#[cfg(test)]
+mod conformance;
 mod rows;
 mod sql;
 pub mod sqlite;

@@ -6,6 +6,8 @@ mod intake;
 mod jobs;
 mod open;
 mod read;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub use open::{Access, OpenError, Surroundings, migrate};
