@@ -4,7 +4,9 @@
 //!
 //! * [`domain`]: the rules, pure. What is approved, by whom, and why.
 //! * [`ports`]: traits for what the use cases need from outside, and the values that cross them.
+//! * [`config`]: the file that says who may approve what; read once, every fault shown at once.
 
+pub mod config;
 pub mod domain;
 pub mod ports;
 pub mod sim;
