@@ -103,9 +103,8 @@ fn formats(c: char, before: &str) -> bool {
         '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '#' | '!' | '~' | '|' | '$' | '^' | '@' | '%' | ':'
     );
     let begins_line = before.is_empty() && matches!(c, '/' | '-' | '+' | '=');
-    let numbers_line = matches!(c, '.' | ')')
-        && !before.is_empty()
-        && before.chars().all(|digit| digit.is_ascii_digit());
+    let numbers_line =
+        matches!(c, '.' | ')') && !before.is_empty() && before.chars().all(|digit| digit.is_ascii_digit());
     everywhere || begins_line || numbers_line
 }
 
@@ -180,14 +179,13 @@ mod tests {
 
     /// As Markdown would show it.
     fn shown(markdown: &str) -> String {
+        use pulldown_cmark::{Event, Parser, Tag, TagEnd};
         let mut text = String::new();
-        for event in pulldown_cmark::Parser::new(markdown) {
-            match event {
-                pulldown_cmark::Event::Text(piece) => text.push_str(&piece),
-                pulldown_cmark::Event::Code(piece) => text.push_str(&piece),
-                pulldown_cmark::Event::Start(pulldown_cmark::Tag::Paragraph)
-                | pulldown_cmark::Event::End(pulldown_cmark::TagEnd::Paragraph) => {}
-                other => text.push_str(&format!("«{other:?}»")),
+        for event in Parser::new(markdown) {
+            if let Event::Text(piece) | Event::Code(piece) = &event {
+                text.push_str(piece);
+            } else if !matches!(event, Event::Start(Tag::Paragraph) | Event::End(TagEnd::Paragraph)) {
+                text.push_str("«markup»");
             }
         }
         text.replace(BREAK, "")

@@ -64,7 +64,7 @@ fn builder(limits: Limits) -> reqwest::ClientBuilder {
 }
 
 /// An address is not one that we may send to.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
     /// Neither `http` nor `https`.
     #[error("the address must begin with http:// or https://")]
@@ -126,12 +126,13 @@ impl Site {
     /// answer is lost, late or too large is `UnknownOutcome`.
     pub async fn send(&self, request: Request) -> Result<Answer, Failure> {
         if !self.admits(&request.url) {
-            return Err(unavailable("a request to another host than the configured one was held back".into()));
+            return Err(unavailable(
+                "a request to another host than the configured one was held back".into(),
+            ));
         }
         let name = request.name();
         let reads = request.reads();
-        let response =
-            self.execute(request).await.map_err(|error| not_answered(&error, &name, reads))?;
+        let response = self.execute(request).await.map_err(|error| not_answered(&error, &name, reads))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = body_of(response).await.map_err(|lost| match (lost, reads) {
             (Lost::TooLarge, true) => Failure::Unreadable(format!("{name}: the answer is too large")),
@@ -296,7 +297,8 @@ mod tests {
 
     #[test]
     fn a_segment_stays_one_segment() {
-        let url = site("https://git.example.com/sub/").address(&["groups", "acme/sre", "a b?c#d%2F"]).unwrap();
+        let url =
+            site("https://git.example.com/sub/").address(&["groups", "acme/sre", "a b?c#d%2F"]).unwrap();
         assert_eq!(url.as_str(), "https://git.example.com/sub/groups/acme%2Fsre/a%20b%3Fc%23d%252F");
     }
 

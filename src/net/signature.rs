@@ -73,16 +73,25 @@ pub struct Signed<'a> {
 
 /// Why a signature doesn't count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.sentence())]
 pub enum SignatureFault {
     /// The time is no number of seconds.
-    #[error("webhook-timestamp is not a time in seconds")]
     Time,
     /// The time is too far off.
-    #[error("webhook-timestamp is more than 5 minutes off")]
     Stale,
     /// No signature is right under any of our keys.
-    #[error("webhook-signature is wrong")]
     Wrong,
+}
+
+impl SignatureFault {
+    /// For the answer's body.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Time => "webhook-timestamp is not a time in seconds",
+            Self::Stale => "webhook-timestamp is more than 5 minutes off",
+            Self::Wrong => "webhook-signature is wrong",
+        }
+    }
 }
 
 /// Keys of signed webhooks; any of them will do.
