@@ -1,6 +1,6 @@
 //! From rows to values, and from a chain of ledger entries to a deployment.
 
-use crate::domain::deployment::{Deployment, Status};
+use crate::domain::deployment::Deployment;
 use crate::domain::event::Event;
 use crate::domain::id::{CommentRef, Conversation, DeploymentId, ForgeName, Place, ProjectId, UserId};
 use crate::domain::ledger::{self, Entry, Sealed};
@@ -188,54 +188,11 @@ pub(super) fn deployments(rows: Vec<SealedRow>) -> Result<Vec<Deployment>, Store
 
 /// What a chain says of its deployment. The chain is all there is: no column beside it is believed.
 pub(super) fn fold(id: &DeploymentId, chain: &[Sealed]) -> Result<Deployment, StoreError> {
-    let mut folded: Option<Deployment> = None;
-    for sealed in chain {
-        let entry = ledger::open(id, sealed).map_err(|broken| unreadable(broken.to_string()))?;
-        match folded.as_mut() {
-            Some(deployment) => add(deployment, sealed.seq, entry),
-            None => folded = Some(opened(id, sealed.seq, entry)?),
-        }
-    }
-    folded.ok_or_else(|| unreadable(format!("{id} has no ledger entries")))
-}
-
-fn opened(id: &DeploymentId, seq: i64, entry: Entry) -> Result<Deployment, StoreError> {
-    let status = entry.next(Status::Blocked);
-    match entry {
-        Entry::Opened { description } if description.id == *id => Ok(Deployment {
-            description: *description,
-            status,
-            version: seq,
-            superseded: false,
-            votes: Vec::new(),
-            outcome: None,
-        }),
-        Entry::Opened { .. }
-        | Entry::Voted { .. }
-        | Entry::Releasing { .. }
-        | Entry::ReleaseUndone { .. }
-        | Entry::Rejecting { .. }
-        | Entry::Settled { .. }
-        | Entry::Superseded
-        | Entry::Placed { .. } => {
-            Err(unreadable(format!("the ledger of {id} does not begin with its opening")))
-        }
-    }
-}
-
-fn add(deployment: &mut Deployment, seq: i64, entry: Entry) {
-    deployment.version = seq;
-    deployment.status = entry.next(deployment.status);
-    match entry {
-        Entry::Voted { vote, .. } => deployment.votes.push(vote),
-        Entry::Settled { outcome } => deployment.outcome = Some(outcome),
-        Entry::Superseded => deployment.superseded = true,
-        Entry::Placed { conversation } => deployment.description.conversation = Some(conversation),
-        Entry::Opened { .. }
-        | Entry::Releasing { .. }
-        | Entry::ReleaseUndone { .. }
-        | Entry::Rejecting { .. } => {}
-    }
+    let entries: Result<Vec<Entry>, _> = chain.iter().map(|sealed| ledger::open(id, sealed)).collect();
+    let entries = entries.map_err(|broken| unreadable(broken.to_string()))?;
+    Deployment::from_ledger(entries)
+        .filter(|deployment| deployment.id() == id)
+        .ok_or_else(|| unreadable(format!("the ledger of {id} does not begin with its opening")))
 }
 
 pub(super) fn unreadable(what: impl Into<String>) -> StoreError {

@@ -25,7 +25,11 @@ fn rooms_know_only_the_rooms_that_the_arrows_allow() {
             for (number, line) in fs::read_to_string(&file).unwrap().lines().enumerate() {
                 for other in rooms_named(line) {
                     if other != room && !known.contains(&other.as_str()) {
-                        wrong.push(format!("{}:{}: {room} knows {other}: {line}", file.display(), number + 1));
+                        wrong.push(format!(
+                            "{}:{}: {room} knows {other}: {line}",
+                            file.display(),
+                            number + 1
+                        ));
                     }
                 }
             }
@@ -53,7 +57,17 @@ fn every_room_has_its_arrow() {
 fn the_domain_is_pure() {
     for file in rust_files(Path::new("src/domain")) {
         let text = fs::read_to_string(&file).unwrap();
-        for word in ["async ", "tokio", "reqwest", "sqlx", "axum", "std::fs", "std::env", "std::net", "Timestamp::now"] {
+        for word in [
+            "async ",
+            "tokio",
+            "reqwest",
+            "sqlx",
+            "axum",
+            "std::fs",
+            "std::env",
+            "std::net",
+            "Timestamp::now",
+        ] {
             assert!(!text.contains(word), "{} speaks of {word}", file.display());
         }
     }
@@ -63,7 +77,9 @@ fn rooms_named(line: &str) -> Vec<String> {
     let code = line.split("//").next().unwrap_or_default();
     let named = |prefix: &str| {
         code.match_indices(prefix)
-            .map(|(at, _)| code[at + prefix.len()..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect())
+            .map(|(at, _)| {
+                code[at + prefix.len()..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+            })
             .collect::<Vec<String>>()
     };
     let mut rooms = named("crate::");

@@ -102,7 +102,8 @@ async fn checked(world: &mut World, words: &[&str]) -> Result<bool, String> {
             }
         }
         ["that", "has", count, "reactions"] => {
-            let note = world.last_note.and_then(|note| world.gitlab.note(note)).ok_or("there is no comment")?;
+            let note =
+                world.last_note.and_then(|note| world.gitlab.note(note)).ok_or("there is no comment")?;
             expect(&note.reactions.len().to_string(), &number(count)?.to_string())?;
         }
         ["at", "most", count, "calls", "were", "made"] => {
@@ -123,7 +124,9 @@ async fn checked(world: &mut World, words: &[&str]) -> Result<bool, String> {
 async fn arranged(world: &mut World, words: &[&str]) -> Result<bool, String> {
     let hooks = |faults: HookFaults| world.gitlab.set_hook_faults(faults);
     match words {
-        ["every", "hook", "is", "lost"] => hooks(HookFaults { lose_everything: true, ..HookFaults::default() }),
+        ["every", "hook", "is", "lost"] => {
+            hooks(HookFaults { lose_everything: true, ..HookFaults::default() })
+        }
         ["the", "next", "hook", "is", "lost"] => hooks(HookFaults { lose_next: 1, ..HookFaults::default() }),
         ["hooks", "arrive", "twice"] => hooks(HookFaults { duplicate: true, ..HookFaults::default() }),
         ["hooks", "arrive", "in", "reverse", "order"] => {
@@ -147,7 +150,9 @@ async fn arranged(world: &mut World, words: &[&str]) -> Result<bool, String> {
         }
         ["GitLab", "is", "well", "again"] => world.gitlab.clear_faults(),
         [count, "second" | "seconds", "pass" | "passes"] => world.advance(i64::from(number(count)?)).await,
-        [count, "minutes" | "minute", "pass" | "passes"] => world.advance(i64::from(number(count)?) * 60).await,
+        [count, "minutes" | "minute", "pass" | "passes"] => {
+            world.advance(i64::from(number(count)?) * 60).await
+        }
         [count, "hours" | "hour", "pass" | "passes"] => world.advance(i64::from(number(count)?) * 3600).await,
         ["calls", "are", "counted"] => world.gitlab.clear_requests(),
         _ => return Ok(false),
@@ -185,7 +190,8 @@ fn acted(world: &mut World, words: &[&str]) -> Result<bool, String> {
             world.gitlab.react(note, user, "thumbsup").map_err(refused)?;
         }
         ["deploys", "to", environments @ ..] => {
-            let names = environments.iter().filter(|word| **word != "and").map(|word| word.trim_end_matches(','));
+            let names =
+                environments.iter().filter(|word| **word != "and").map(|word| word.trim_end_matches(','));
             let jobs = names.map(|n| JobSpec::new(format!("deploy {n}")).environment(n).manual()).collect();
             world.deploy(user, jobs);
         }
@@ -232,11 +238,15 @@ fn acted(world: &mut World, words: &[&str]) -> Result<bool, String> {
             let deployment = newest(world, environment)?.id;
             world.gitlab.delete_deployment(deployment);
         }
-        ["deletes", "the", "environment", environment] => world.gitlab.delete_environment(project, environment),
+        ["deletes", "the", "environment", environment] => {
+            world.gitlab.delete_environment(project, environment)
+        }
         ["merges"] => {
             world.head = world.gitlab.merge(project, request, user).map_err(refused)?;
         }
-        ["locks", "the", "discussion"] => world.gitlab.lock_discussion(project, request, true).map_err(refused)?,
+        ["locks", "the", "discussion"] => {
+            world.gitlab.lock_discussion(project, request, true).map_err(refused)?
+        }
         _ => return Ok(false),
     }
     Ok(true)

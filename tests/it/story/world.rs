@@ -227,7 +227,12 @@ impl World {
     pub(crate) async fn scene(&self) -> String {
         let mut scene = String::from("The merge request:\n");
         for note in self.gitlab.notes_of(self.project, self.request) {
-            scene.push_str(&format!("[{}] {}: {}\n", note.id, note.author, note.body.replace('\n', "\n    ")));
+            scene.push_str(&format!(
+                "[{}] {}: {}\n",
+                note.id,
+                note.author,
+                note.body.replace('\n', "\n    ")
+            ));
         }
         for deployment in self.gitlab.deployments(self.project).iter().rev().take(8).rev() {
             scene.push_str(&format!("{deployment:?}\n"));
@@ -248,7 +253,8 @@ fn populate(gitlab: &GitLab) -> (ProjectId, BTreeMap<String, UserId>) {
     let project = gitlab.add_project("acme/shop");
     let mut users = BTreeMap::new();
     let people = [("dana", Level::DEVELOPER), ("alice", Level::MAINTAINER), ("bob", Level::MAINTAINER)];
-    for (name, level) in people.into_iter().chain([("mallory", Level::REPORTER), ("carol", Level::DEVELOPER)]) {
+    for (name, level) in people.into_iter().chain([("mallory", Level::REPORTER), ("carol", Level::DEVELOPER)])
+    {
         let user = gitlab.add_user(name, name);
         gitlab.add_member(project, user, level);
         users.insert(name.to_owned(), user);
