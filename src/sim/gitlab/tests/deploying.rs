@@ -272,3 +272,37 @@ async fn a_cancelled_job_ends_its_deployment() {
     assert_eq!(world.gitlab.deployment(blocked.deployment).unwrap().status, "canceled");
     assert_eq!(world.gitlab.pipeline_status(blocked.pipeline).as_deref(), Some("canceled"));
 }
+
+#[tokio::test]
+async fn a_groups_rules_are_added_to_the_projects_own() {
+    let world = world().await;
+    let acme = world.gitlab.add_group("acme", None);
+    let tier = ProtectedEnvironment::new("production")
+        .deployers(Level::DEVELOPER)
+        .rule(ApprovalRule::user(world.bob));
+    world.gitlab.protect_group_environment(acme, tier);
+    let blocked = world.blocked();
+    let pending = || world.gitlab.deployment(blocked.deployment).unwrap().pending_approvals;
+    assert_eq!(pending(), 2);
+    world.approve(world.alice, blocked.deployment).await;
+    let path = format!("/projects/:shop/deployments/{}/approval", blocked.deployment);
+    let as_bob = json!({ "status": "approved", "represented_as": "BOB" });
+    assert_eq!(world.post_as(world.bob, &path, as_bob).await.status, 201);
+    assert_eq!(pending(), 0);
+}
+
+#[tokio::test]
+async fn a_merge_request_pipeline_is_found_by_its_ref_and_tells_of_its_merge_request() {
+    let world = world().await;
+    let iid = world.merge_request();
+    world.hook_answering(200, |hook| hook);
+    let git_ref = format!("refs/merge-requests/{iid}/head");
+    let sha = world.gitlab.merge_request(world.shop, iid).unwrap().sha;
+    let new = NewPipeline::new(git_ref, sha, world.dana).source("merge_request_event");
+    let job = JobSpec::new("deploy").environment("production").manual();
+    let pipeline = world.gitlab.run_pipeline(world.shop, new.job(job));
+    let list = world.get(&format!("/projects/:shop/merge_requests/{iid}/pipelines")).await;
+    assert_eq!(list.body[0]["id"], json!(pipeline));
+    let hook = world.delivered(HookEvent::Pipeline).await.pop().unwrap();
+    assert_eq!(hook["merge_request"]["iid"], json!(iid));
+}
