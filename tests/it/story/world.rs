@@ -10,7 +10,7 @@ use countersign::sim::gitlab::{
     ApprovalRule, GitLab, Iid, JobSpec, Level, NewHook, NewPipeline, NoteId, NoteView, PipelineId, ProjectId,
     ProtectedEnvironment, UserId,
 };
-use countersign::web::server;
+use countersign::web;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -293,7 +293,7 @@ async fn serve(text: &str, clock: Arc<dyn Clock>, stop: &CancellationToken) -> S
     let built = wiring::build(&config, clock, &tracker).await.unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tracker.spawn(server::serve(listener, built.router.clone(), stop.clone(), server::Limits::default()));
+    tracker.spawn(web::serve(listener, built.router.clone(), stop.clone(), tracker.clone()));
     built.app.start_polling().await.unwrap();
     Server { store: built.app.store.clone(), worker: built.worker.clone(), address }
 }
