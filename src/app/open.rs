@@ -2,7 +2,7 @@
 
 use super::{App, Desk, Stopped};
 use crate::domain::actor::Account;
-use crate::domain::decide::within_reach;
+use crate::domain::decide::{self, within_reach};
 use crate::domain::deployment::{Creators, Description};
 use crate::domain::effect::Effect;
 use crate::domain::facts::Facts;
@@ -115,6 +115,9 @@ impl App {
         };
         let accounts: Vec<Account> = candidates.accounts.into_values().collect();
         let facts = Facts { creators: creators.clone(), people: BTreeMap::new(), holds: candidates.holds };
+        if decide::effective_creators(&facts).fact().is_none() {
+            return Ok(None);
+        }
         Ok(Some(within_reach(&entry.policy, &accounts, &facts)))
     }
 

@@ -169,6 +169,9 @@ pub trait Lookup: Send + Sync {
     async fn active_projects(&self, since: Timestamp) -> Result<Vec<ActiveProject>, Failure>;
     /// Deployments that wait in a project, newest first, without their approvals.
     async fn waiting(&self, project: ProjectId) -> Result<Vec<Sighting>, Failure>;
+    /// Deployments that wait for one environment, newest first, without their approvals: one call, so at
+    /// most 100.
+    async fn waiting_in(&self, project: ProjectId, environment: &str) -> Result<Vec<Sighting>, Failure>;
     /// The newest deployment of an environment that runs or has succeeded, without approvals.
     async fn newest_started(
         &self,

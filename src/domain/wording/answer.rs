@@ -335,19 +335,6 @@ pub fn no_policy(environment: Option<&str>) -> Prose {
     )
 }
 
-/// The forge holds nothing that a vote could release.
-pub fn no_native_gate(deployment: &Description) -> Prose {
-    Prose::paragraph(
-        Line::default()
-            .forge()
-            .text(" asks for no approvals on ")
-            .subject(deployment)
-            .text(": the environment is not protected there, or its tier has none. Protect it, or set ")
-            .code("gate = \"manual_job\"")
-            .text(" for it."),
-    )
-}
-
 /// An addressed line that can't be read.
 pub fn unknown_verb(word: &str, did_you_mean: Option<&str>, spelling: &Spelling) -> Prose {
     let line = Line::of("I don't know ").code(word).text(".");

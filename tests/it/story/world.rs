@@ -273,6 +273,7 @@ fn populate(gitlab: &GitLab) -> (ProjectId, BTreeMap<String, UserId>) {
     users.insert("renovate".to_owned(), other);
     for (path, members) in [("acme/qa", &["alice"][..]), ("acme/sre", &["alice", "bob"][..])] {
         let group = gitlab.add_group(path, Some(acme));
+        gitlab.add_group_member(group, bot, Level::GUEST);
         for member in members {
             gitlab.add_group_member(group, users[*member], Level::DEVELOPER);
         }
