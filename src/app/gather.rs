@@ -3,11 +3,11 @@
 use super::people::known;
 use super::{App, Desk, Stopped};
 use crate::domain::actor::{Account, Known};
-use crate::domain::decide::decide;
+use crate::domain::decide::{decide, newest_words};
 use crate::domain::deployment::{Creators, Deployment};
 use crate::domain::facts::Facts;
 use crate::domain::id::{Conversation, Place, ProjectId, UserId};
-use crate::domain::ledger::{RuleStanding, Vote};
+use crate::domain::ledger::{RuleStanding, Vote, Word};
 use crate::domain::policy::{Entry, Gate, Policy, VoteAs};
 use crate::domain::verdict::{Outcome, Statement, Verdict};
 use crate::ports::forge::{Progress, Sighting};
@@ -104,7 +104,9 @@ impl App {
         let desk = self.desk(&description.forge)?;
         let project = description.project.id;
         let policy = effective_policy(entry, &sighting);
-        let mut users: BTreeSet<UserId> = deployment.votes.iter().map(|vote| vote.by.id).collect();
+        let words = newest_words(&deployment.votes);
+        let standing = words.values().filter(|vote| vote.word != Word::Revoked);
+        let mut users: BTreeSet<UserId> = standing.map(|vote| vote.by.id).collect();
         users.extend(also);
         let read = self.read_people(desk, project, &policy, &users).await?;
         let creators = self.creators(desk, &sighting, project, description.conversation.as_ref()).await?;

@@ -55,7 +55,7 @@ impl App {
     pub async fn observe(&self, deployment: &Deployment) -> Result<(), Stopped> {
         let mut deployment = deployment.clone();
         for _ in 0..TRIES {
-            if deployment.status.is_final() {
+            if deployment.status.is_final() && deployment.status != Status::Rejected {
                 return Ok(());
             }
             match self.observe_once(&deployment).await {
@@ -267,6 +267,9 @@ fn started(state: Progress) -> bool {
 fn progress(before: Status, sighting: &Sighting) -> Vec<Entry> {
     let player = || sighting.job.as_ref().and_then(|job| job.user.clone());
     let start = match before {
+        // Rejected here, and started in the forge's pages all the same: the ledger tells.
+        Status::Blocked | Status::Rejected if started(sighting.state) => Some(Outcome::Bypassed(player())),
+        Status::Rejected => return Vec::new(),
         Status::Blocked => Some(Outcome::Bypassed(player())),
         Status::Approved => Some(Outcome::StartedBy(player())),
         Status::Released | Status::Bypassed => None,
@@ -274,7 +277,6 @@ fn progress(before: Status, sighting: &Sighting) -> Vec<Entry> {
         | Status::Rejecting
         | Status::Deployed
         | Status::Failed
-        | Status::Rejected
         | Status::Cancelled
         | Status::Gone => return Vec::new(),
     };

@@ -151,7 +151,7 @@ fn add_rules(blocks: &mut Vec<Block>, deployment: &Deployment) {
     if deployment.description.within_reach == Some(false) {
         blocks.push(Block::Item(
             1,
-            Line::of("Nobody is left who could approve this: those whom the policy names are too few, or started it themselves. Somebody has to be added to the policy or its groups."),
+            Line::of("Nobody is left who could approve this: those whom the policy names are too few or started it themselves, or no person started it at all. Somebody has to be added to the policy or its groups."),
         ));
     }
 }
