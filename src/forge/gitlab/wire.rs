@@ -140,7 +140,7 @@ struct Summary {
 }
 
 #[derive(Debug, Deserialize)]
-struct ApprovalRule {
+pub(super) struct ApprovalRule {
     user_id: Option<i64>,
     group_id: Option<i64>,
     access_level: Option<i32>,
@@ -150,7 +150,7 @@ struct ApprovalRule {
 }
 
 impl ApprovalRule {
-    fn into_rule(self) -> Rule {
+    pub(super) fn into_rule(self) -> Rule {
         let inherited = self.group_inheritance_type == Some(1);
         let user = self.user_id.map(|id| Grantee::UserId(UserId(id)));
         let group = self.group_id.map(|id| Grantee::GroupId { id, inherited });
