@@ -1,8 +1,8 @@
 //! Looking again: whatever was lost, or done in the forge's own pages, ends in the same state.
 //!
 //! Everything open is looked at in every `poll`. Projects are swept: those whose last activity moved
-//! since we looked are listed in every `poll`; those active within [`COARSE`] (the forge moves that time
-//! at most once an hour) every [`SLOW`] polls; of the quiet ones a few in each sweep, in turn.
+//! since we looked are listed in every `poll`; those active within `COARSE` (the forge moves that time
+//! at most once an hour) every `SLOW` polls; of the quiet ones a few in each sweep, in turn.
 
 use super::open::ANNOUNCE_WITHIN;
 use super::worker::Task;
