@@ -268,9 +268,8 @@ fn progress(before: Status, sighting: &Sighting) -> Vec<Entry> {
     let player = || sighting.job.as_ref().and_then(|job| job.user.clone());
     let start = match before {
         // Rejected here, and started in the forge's pages all the same: the ledger tells.
-        Status::Blocked | Status::Rejected if started(sighting.state) => Some(Outcome::Bypassed(player())),
-        Status::Rejected => return Vec::new(),
-        Status::Blocked => Some(Outcome::Bypassed(player())),
+        Status::Rejected if !started(sighting.state) => return Vec::new(),
+        Status::Blocked | Status::Rejected => Some(Outcome::Bypassed(player())),
         Status::Approved => Some(Outcome::StartedBy(player())),
         Status::Released | Status::Bypassed => None,
         Status::Releasing
@@ -285,10 +284,17 @@ fn progress(before: Status, sighting: &Sighting) -> Vec<Entry> {
         Progress::Running => vec![start],
         Progress::Succeeded => vec![start, Some(Outcome::Deployed)],
         Progress::Failed if start.is_some() && rejected_there(sighting) => vec![Some(Outcome::Rejected)],
+        Progress::Failed if !ran(sighting) => vec![Some(Outcome::Failed)],
         Progress::Failed => vec![start, Some(Outcome::Failed)],
         Progress::Cancelled => vec![Some(Outcome::Cancelled)],
     };
     outcomes.into_iter().flatten().map(|outcome| Entry::Settled { outcome }).collect()
+}
+
+/// A job can fail without anybody having started it (an outdated deployment, no runner): then nobody is
+/// said to have gone past the gate.
+fn ran(sighting: &Sighting) -> bool {
+    sighting.job.as_ref().is_some_and(|job| job.started)
 }
 
 /// The forge itself holds a rejection.

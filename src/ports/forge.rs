@@ -53,6 +53,8 @@ pub struct JobSeen {
     pub name: String,
     /// It waits to be played (`manual`).
     pub manual: bool,
+    /// A runner has taken it up at some time.
+    pub started: bool,
     /// The account it runs for: who played it, if it was played.
     pub user: Option<Account>,
 }

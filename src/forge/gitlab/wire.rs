@@ -109,6 +109,7 @@ struct Job {
     name: String,
     status: String,
     web_url: Option<String>,
+    started_at: Option<Timestamp>,
     user: Option<User>,
     commit: Option<Commit>,
     pipeline: Option<Pipeline>,
@@ -237,7 +238,8 @@ impl Deployment {
 impl Job {
     fn into_seen(self) -> JobSeen {
         let manual = self.status == "manual";
-        JobSeen { id: self.id, name: self.name, manual, user: self.user.map(User::named) }
+        let started = self.started_at.is_some();
+        JobSeen { id: self.id, name: self.name, manual, started, user: self.user.map(User::named) }
     }
 
     fn progress(&self) -> Option<Progress> {
