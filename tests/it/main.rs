@@ -6,5 +6,7 @@
     reason = "a test ends where it fails"
 )]
 
+mod cli;
+mod doctor;
 mod house;
 mod story;
