@@ -1,0 +1,4 @@
+//! Adapters to the forges: what the ports ask for, in each forge's own words.
+
+pub mod gitlab;
+pub mod markdown;

@@ -1,0 +1,243 @@
+//! Proofs of who sent a webhook, compared in constant time. An empty secret can't be constructed.
+
+use base64::Engine as _;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use jiff::Timestamp;
+use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
+use sha2::{Digest as _, Sha256};
+use subtle::{Choice, ConstantTimeEq as _};
+
+/// How far a signed time may be off, in seconds, in either direction.
+const TOLERANCE: i64 = 5 * 60;
+
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// A configured secret that can't be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadSecret {
+    /// Empty, or nothing but blanks.
+    #[error("a webhook secret is empty")]
+    Empty,
+    /// Not `whsec_` and base64 behind it.
+    #[error("a signing token must be `whsec_` followed by base64")]
+    Malformed,
+    /// No secret at all: everybody could send.
+    #[error("at least one signing token or secret token is needed")]
+    Missing,
+}
+
+/// Shared tokens that are sent along in plain text; any of them will do.
+#[derive(Clone, Debug)]
+pub struct SharedTokens(Vec<SecretString>);
+
+impl SharedTokens {
+    /// Takes the tokens; none at all matches nothing.
+    pub fn new(tokens: Vec<SecretString>) -> Result<Self, BadSecret> {
+        if tokens.iter().any(|token| token.expose_secret().trim().is_empty()) {
+            return Err(BadSecret::Empty);
+        }
+        Ok(Self(tokens))
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether the token that came is one of ours. Digests are compared, so the time tells no length.
+    pub fn matches(&self, given: &[u8]) -> bool {
+        let given = Sha256::digest(given);
+        let any = self.0.iter().fold(Choice::from(0), |any, token| {
+            any | Sha256::digest(token.expose_secret().as_bytes()).ct_eq(&given)
+        });
+        any.into()
+    }
+}
+
+/// What a signed request carries (Standard Webhooks).
+#[derive(Clone, Copy, Debug)]
+pub struct Signed<'a> {
+    /// `webhook-id`.
+    pub id: &'a str,
+    /// `webhook-timestamp`: Unix seconds.
+    pub timestamp: &'a str,
+    /// `webhook-signature`: items divided by spaces, each `v1,` and base64.
+    pub signature: &'a str,
+    /// The body, byte for byte.
+    pub body: &'a [u8],
+}
+
+/// Why a signature doesn't count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.sentence())]
+pub enum SignatureFault {
+    /// The time is no number of seconds.
+    Time,
+    /// The time is too far off.
+    Stale,
+    /// No signature is right under any of our keys.
+    Wrong,
+}
+
+impl SignatureFault {
+    /// For the answer's body.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Time => "webhook-timestamp is not a time in seconds",
+            Self::Stale => "webhook-timestamp is more than 5 minutes off",
+            Self::Wrong => "webhook-signature is wrong",
+        }
+    }
+}
+
+/// Keys of signed webhooks; any of them will do.
+#[derive(Clone, Debug)]
+pub struct SigningKeys(Vec<SecretSlice<u8>>);
+
+impl SigningKeys {
+    /// Takes signing tokens: `whsec_` and the key in base64.
+    pub fn new(tokens: &[SecretString]) -> Result<Self, BadSecret> {
+        tokens.iter().map(key).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Checks the signature, then the time: nobody without a key learns anything about our clock.
+    pub fn verify(&self, signed: Signed<'_>, now: Timestamp) -> Result<(), SignatureFault> {
+        let parts = [signed.id.as_bytes(), b".", signed.timestamp.as_bytes(), b".", signed.body];
+        let right = signed
+            .signature
+            .split(' ')
+            .filter_map(|item| BASE64.decode(item.strip_prefix("v1,")?).ok())
+            .any(|given| self.0.iter().any(|key| hmac_sha256_is(key.expose_secret(), &parts, &given)));
+        if !right {
+            return Err(SignatureFault::Wrong);
+        }
+        let at: i64 = signed.timestamp.parse().map_err(|_| SignatureFault::Time)?;
+        if now.as_second().abs_diff(at) > TOLERANCE.unsigned_abs() {
+            return Err(SignatureFault::Stale);
+        }
+        Ok(())
+    }
+}
+
+fn key(token: &SecretString) -> Result<SecretSlice<u8>, BadSecret> {
+    let token = token.expose_secret();
+    if token.trim().is_empty() {
+        return Err(BadSecret::Empty);
+    }
+    let encoded = token.strip_prefix("whsec_").ok_or(BadSecret::Malformed)?;
+    let key = BASE64.decode(encoded).map_err(|_| BadSecret::Malformed)?;
+    if key.is_empty() {
+        return Err(BadSecret::Empty);
+    }
+    Ok(key.into())
+}
+
+/// Whether `given` is the HMAC-SHA256 of the joined parts under `key`; takes the same time either way.
+pub fn hmac_sha256_is(key: &[u8], parts: &[&[u8]], given: &[u8]) -> bool {
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return false };
+    for part in parts {
+        mac.update(part);
+    }
+    mac.verify_slice(given).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    // The example that the libraries of Standard Webhooks share.
+    const TOKEN: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    const OTHER: &str = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    const RIGHT: &str = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
+    const SIGNED: Signed<'_> = Signed {
+        id: "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        timestamp: "1614265330",
+        signature: RIGHT,
+        body: br#"{"test": 2432232314}"#,
+    };
+
+    fn keys(tokens: &[&str]) -> SigningKeys {
+        SigningKeys::new(&tokens.iter().map(|token| SecretString::from(*token)).collect::<Vec<_>>()).unwrap()
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn the_published_example_verifies() {
+        assert_eq!(keys(&[TOKEN]).verify(SIGNED, at(1_614_265_330)), Ok(()));
+    }
+
+    #[test]
+    fn any_key_and_any_item_will_do() {
+        let signature = format!("v1a,zzz v1,!! v1,AAAA {RIGHT}");
+        let signed = Signed { signature: &signature, ..SIGNED };
+        assert_eq!(keys(&[OTHER, TOKEN]).verify(signed, at(1_614_265_330)), Ok(()));
+    }
+
+    #[rstest]
+    #[case(Signed { id: "msg_other", ..SIGNED })]
+    #[case(Signed { timestamp: "1614265331", ..SIGNED })]
+    #[case(Signed { body: br#"{"test": 2432232315}"#, ..SIGNED })]
+    #[case(Signed { signature: "", ..SIGNED })]
+    #[case(Signed { signature: "v1,", ..SIGNED })]
+    #[case(Signed { signature: "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=", ..SIGNED })]
+    #[case(Signed { signature: "v2,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=", ..SIGNED })]
+    #[case(Signed { signature: "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1A==", ..SIGNED })]
+    fn anything_changed_makes_it_wrong(#[case] signed: Signed<'_>) {
+        assert_eq!(keys(&[TOKEN]).verify(signed, at(1_614_265_330)), Err(SignatureFault::Wrong));
+    }
+
+    #[test]
+    fn another_key_makes_it_wrong_and_no_key_never_makes_it_right() {
+        assert_eq!(keys(&[OTHER]).verify(SIGNED, at(1_614_265_330)), Err(SignatureFault::Wrong));
+        assert_eq!(keys(&[]).verify(SIGNED, at(1_614_265_330)), Err(SignatureFault::Wrong));
+    }
+
+    #[rstest]
+    #[case(300, Ok(()))]
+    #[case(-300, Ok(()))]
+    #[case(301, Err(SignatureFault::Stale))]
+    #[case(-301, Err(SignatureFault::Stale))]
+    fn five_minutes_either_way_are_borne(#[case] off: i64, #[case] outcome: Result<(), SignatureFault>) {
+        assert_eq!(keys(&[TOKEN]).verify(SIGNED, at(1_614_265_330 + off)), outcome);
+    }
+
+    #[rstest]
+    #[case("", BadSecret::Empty)]
+    #[case("  ", BadSecret::Empty)]
+    #[case("whsec_", BadSecret::Empty)]
+    #[case("whsec_ä", BadSecret::Malformed)]
+    #[case("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", BadSecret::Malformed)]
+    fn a_signing_token_that_signs_nothing_is_refused(#[case] token: &str, #[case] why: BadSecret) {
+        assert_eq!(SigningKeys::new(&[token.into()]).unwrap_err(), why);
+    }
+
+    #[test]
+    fn a_shared_token_matches_whole_or_not_at_all() {
+        let tokens = SharedTokens::new(vec!["old-token".into(), "new-token".into()]).unwrap();
+        assert!(tokens.matches(b"old-token") && tokens.matches(b"new-token"));
+        for wrong in [&b""[..], b"new-toke", b"new-token ", b"NEW-TOKEN"] {
+            assert!(!tokens.matches(wrong));
+        }
+        assert!(!SharedTokens::new(vec![]).unwrap().matches(b""));
+        assert_eq!(SharedTokens::new(vec!["x".into(), "".into()]).unwrap_err(), BadSecret::Empty);
+    }
+
+    #[test]
+    fn secrets_stay_out_of_debug_output() {
+        let shown = format!("{:?} {:?}", keys(&[TOKEN]), SharedTokens::new(vec!["hush".into()]).unwrap());
+        assert!(!shown.contains("hush") && !shown.contains("MfKQ"));
+    }
+}
