@@ -7,7 +7,7 @@ use super::ledger::{Vote, Word};
 use super::matching;
 use super::policy::{Policy, Rule};
 use super::verdict::{Explanation, Mark, Outcome, Statement, Verdict, WhyNot};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Decides from the policy, everybody's words and the facts read for this decision.
 ///
@@ -35,6 +35,9 @@ pub fn decide(policy: &Policy, votes: &[Vote], facts: &Facts) -> Verdict {
 /// Whose approvals fill the rules, in the order of the rules; empty unless approved.
 pub fn approvers(verdict: &Verdict) -> Vec<Account> {
     let mut found = Vec::new();
+    if verdict.outcome != Outcome::Approved {
+        return found;
+    }
     for rule in &verdict.because.children {
         for child in &rule.children {
             if let Statement::Fills(account) = &child.statement {
@@ -45,14 +48,24 @@ pub fn approvers(verdict: &Verdict) -> Vec<Account> {
     found
 }
 
-/// Whether the rules could still be filled if everybody in `candidates` approved.
+/// Whether it would be approved if everybody in `candidates` approved and nobody rejected. A candidate
+/// whose account is not among the facts is taken for active, as lists of members name them.
 pub fn within_reach(policy: &Policy, candidates: &[Account], facts: &Facts) -> bool {
-    let willing: Vec<&Account> =
-        candidates.iter().filter(|c| approval_obstacle(policy, c, facts).is_none()).collect();
+    let willing: BTreeSet<UserId> =
+        candidates.iter().filter(|c| could_approve(policy, c, facts)).map(|c| c.id).collect();
+    let willing: Vec<UserId> = willing.into_iter().collect();
     let filling = matching::fill(&required(policy), willing.len(), |person, rule| {
-        admits(policy.rules.get(rule), willing.get(person).map(|a| a.id), facts)
+        admits(policy.rules.get(rule), willing.get(person).copied(), facts)
     });
-    !policy.rules.is_empty() && open_slots(policy, &filling) == 0
+    general_obstacles(policy, facts).is_empty() && open_slots(policy, &filling) == 0
+}
+
+fn could_approve(policy: &Policy, candidate: &Account, facts: &Facts) -> bool {
+    if facts.people.contains_key(&candidate.id) {
+        eligibility(policy, candidate.id, Word::Approved, facts).is_ok()
+    } else {
+        approval_obstacle(policy, candidate, facts).is_none()
+    }
 }
 
 /// Whether a person's word of this kind would count now, and why not.
@@ -158,6 +171,15 @@ pub fn effective_creators(facts: &Facts) -> Known<Vec<Account>> {
 
 /// What keeps a deployment blocked even with every slot filled.
 fn obstacles(policy: &Policy, standings: &[Standing<'_>], facts: &Facts) -> Vec<Explanation> {
+    let mut found = general_obstacles(policy, facts);
+    for standing in standings.iter().filter(|s| s.vote.word == Word::Rejected && s.is_unchecked()) {
+        found.push(leaf(Mark::Unknown, Statement::RejectionUnchecked(standing.vote.by.clone())));
+    }
+    found
+}
+
+/// The obstacles that stand whatever anybody says.
+fn general_obstacles(policy: &Policy, facts: &Facts) -> Vec<Explanation> {
     let mut found = Vec::new();
     if policy.rules.is_empty() || policy.rules.iter().any(|rule| rule.required_approvals == 0) {
         found.push(leaf(Mark::Against, Statement::NoRules));
@@ -169,9 +191,6 @@ fn obstacles(policy: &Policy, standings: &[Standing<'_>], facts: &Facts) -> Vec<
                 found.push(leaf(Mark::Against, Statement::NoHumanCreator));
             }
         }
-    }
-    for standing in standings.iter().filter(|s| s.vote.word == Word::Rejected && s.is_unchecked()) {
-        found.push(leaf(Mark::Unknown, Statement::RejectionUnchecked(standing.vote.by.clone())));
     }
     found
 }

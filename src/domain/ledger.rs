@@ -171,9 +171,9 @@ impl Entry {
     /// The status after this entry, given the one before.
     pub fn next(&self, before: Status) -> Status {
         match self {
-            Self::Opened { .. } | Self::ReleaseUndone { .. } => Status::Blocked,
             Self::Voted { .. } | Self::Superseded | Self::Placed { .. } => before,
             Self::Releasing { .. } => Status::Releasing,
+            Self::Opened { .. } | Self::ReleaseUndone { .. } => Status::Blocked,
             Self::Rejecting { .. } => Status::Rejecting,
             Self::Settled { outcome } => outcome.status(),
         }
@@ -200,7 +200,7 @@ impl Outcome {
 pub struct Sealed {
     /// Position in the deployment's chain, from 1.
     pub seq: i64,
-    /// When we wrote it.
+    /// When we wrote it, to the millisecond.
     pub at: Timestamp,
     /// [`FORMAT`] at the time of writing.
     pub format: i64,
@@ -252,13 +252,18 @@ pub fn seal(
 ) -> Result<Sealed, serde_json::Error> {
     let mut sealed = Sealed {
         seq: previous.map_or(1, |p| p.seq + 1),
-        at,
+        at: to_the_millisecond(at),
         format: FORMAT,
         body: serde_json::to_string(entry)?,
         hash: String::new(),
     };
     sealed.hash = hash(deployment, previous.map_or("", |p| p.hash.as_str()), &sealed);
     Ok(sealed)
+}
+
+/// What a store keeps of a time, so that an entry is read back as it was sealed.
+fn to_the_millisecond(at: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
 }
 
 /// Checks one entry against its predecessor (`None` for the first).

@@ -4,6 +4,8 @@
 //! sets of rules that can be filled at once the largest wins, and what is left over then fills as many
 //! further slots as it can.
 
+use std::cmp::Reverse;
+
 /// How many rules a policy may have; bounds the search over sets of rules.
 pub const MAX_RULES: usize = 10;
 
@@ -32,7 +34,7 @@ impl<F: Fn(usize, usize) -> bool> Problem<'_, F> {
     fn most_rules(&self) -> Filling {
         let rules = self.required.len().min(MAX_RULES);
         let mut sets: Vec<u32> = (0..1_u32 << rules).collect();
-        sets.sort_by_key(|set| (std::cmp::Reverse(set.count_ones()), set.reverse_bits()));
+        sets.sort_by_key(|set| Reverse((set.count_ones(), set.reverse_bits())));
         sets.into_iter().find_map(|set| self.satisfy(set)).unwrap_or_else(|| self.empty())
     }
 

@@ -15,3 +15,6 @@ pub mod matching;
 pub mod policy;
 pub mod verdict;
 pub mod wording;
+
+#[cfg(test)]
+mod tests;

@@ -24,7 +24,7 @@ pub fn render(prose: &Prose, marker: &str) -> String {
             text.push_str(if item && after_item { "\n" } else { "\n\n" });
         }
         text.push_str(&lead);
-        text.extend(spans.iter().map(span));
+        text.extend(spans.0.iter().map(span));
         after_item = item;
     }
     text.push_str("\n\n");
@@ -57,6 +57,7 @@ fn span(span: &Span) -> String {
         Span::Code(words) => code(words),
         Span::Person(account) => inline(&account.username),
         Span::Mention(account) => mention(account),
+        Span::Forge => "GitLab".to_owned(),
         Span::Link { label, url } => link(label, url),
     }
 }

@@ -87,9 +87,12 @@ fn an_unknown_verb_is_answered_with_the_nearest(#[case] comment: &str, #[case] e
 #[case::after_a_fenced_quote(">>>\nReally?\n>>>\n/approve a", "Slash approve [a]")]
 #[case::after_code("```\n>>>\n```\n/approve a", "Slash approve [a]")]
 #[case::after_an_html_comment("<!-- x -->\n/approve a", "Slash approve [a]")]
+#[case::after_a_fence_in_an_html_comment("<!--\n>>>\n-->\n/approve a", "Slash approve [a]")]
+#[case::after_an_unfinished_tag("<div class\n\n/approve a", "Slash approve [a]")]
 #[case::after_a_blockquote_element("<blockquote>x</blockquote>\n\n/approve a", "Slash approve [a]")]
 #[case::after_code_in_a_list("- ```\n  >>>\n  ```\n\n/approve a", "Slash approve [a]")]
 #[case::code_span_as_target("/approve `a*b`", "Slash approve [`a*b`]")]
+#[case::backslash_in_a_code_span("/approve `a\\_b`", "Slash approve [`a\\_b`]")]
 #[case::stars_within_a_word("/approve review/*/web-*", "Slash approve [review/*/web-*]")]
 #[case::escaped_star("/approve review/\\*", "Slash approve [review/*]")]
 #[case::windows_line_ends("Fine.\r\n/approve a\r\n", "Slash approve [a]")]
@@ -118,6 +121,7 @@ fn text_is_text_in_lists_emphasis_headings_and_details(#[case] comment: &str, #[
 #[case::nested_quotes("> > > /approve production")]
 #[case::lazy_continuation("> He said:\n/approve production")]
 #[case::lazy_continuation_in_item("> - He said:\n/approve production")]
+#[case::lazy_continuation_of_a_link("> [a](b)\n/approve production")]
 #[case::fenced_quote(">>>\n/approve production\n>>>")]
 #[case::fenced_quote_with_paragraphs(">>>\nHe said\n\n/approve production\n\n>>>")]
 #[case::fenced_quote_unclosed(">>>\n/approve production")]
@@ -144,6 +148,9 @@ fn text_is_text_in_lists_emphasis_headings_and_details(#[case] comment: &str, #[
 #[case::blockquote_element("<blockquote>\n\n/approve production\n\n</blockquote>")]
 #[case::blockquote_in_details("<details>\n<blockquote>\n/approve production\n</blockquote>\n</details>")]
 #[case::struck("~~/approve production~~")]
+#[case::strong_within_a_line("2 **/approve production**")]
+#[case::escaped_emphasis("\\**/approve production*")]
+#[case::escaped_behind_emphasis("*\\/approve production*")]
 #[case::struck_over_lines("~~No,\n/approve production~~")]
 #[case::escaped("\\/approve production")]
 #[case::escaped_mention("\\@countersign approve production")]
@@ -160,6 +167,8 @@ fn text_is_text_in_lists_emphasis_headings_and_details(#[case] comment: &str, #[
 #[case::zero_width_space_in_the_handle("@counter\u{200b}sign approve production")]
 fn what_is_not_our_business_is_silent(#[case] comment: &str) {
     assert_eq!(parse(comment), []);
+    // A line that may begin with an address makes sure that the rest is really looked at.
+    assert_eq!(parse(&format!("/nothing\n\n{comment}")), []);
 }
 
 #[test]

@@ -201,6 +201,7 @@ impl Deployment {
             number: self.id,
             environment: self.environment.name,
             sha: self.sha,
+            merge_request: merge_request_of(&self.ref_name),
             ref_name: self.ref_name,
             title: commit.and_then(|commit| commit.title.clone()),
             run: pipeline.map_or(0, |pipeline| pipeline.id),
@@ -254,6 +255,11 @@ impl Job {
             _ => None,
         }
     }
+}
+
+/// The merge request that a ref names: `refs/merge-requests/7/(head|merge|train)`.
+fn merge_request_of(ref_name: &str) -> Option<i64> {
+    ref_name.strip_prefix("refs/merge-requests/")?.split('/').next()?.parse().ok()
 }
 
 fn approvals(

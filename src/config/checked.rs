@@ -1,0 +1,75 @@
+//! What the rest of the house may see of the configuration: checked values only.
+
+use super::report::Warning;
+use crate::domain::id::ForgeName;
+use crate::domain::policy::{Policies, VoteAs};
+use jiff::SignedDuration;
+use secrecy::SecretString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use url::Url;
+
+/// A configuration that can be used. Secrets in it are redacted by `Debug`.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where we listen.
+    pub server: Server,
+    /// Where the ledger is kept.
+    pub store: StoreUrl,
+    /// Every forge; at least one, each with a name of its own.
+    pub gitlab: Vec<GitLab>,
+    /// Every `[[environment]]`, first match wins.
+    pub policies: Policies,
+    /// What is odd without being wrong, in the order of the file.
+    pub warnings: Vec<Warning>,
+}
+
+/// `[server]`
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// The address to listen on.
+    pub listen: SocketAddr,
+    /// Where people reach the dashboard; links in cards begin with it.
+    pub public_url: Option<Url>,
+    /// Bearer tokens of the JSON API. None: the API is closed.
+    pub api_tokens: Vec<SecretString>,
+}
+
+/// `[store] url`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreUrl {
+    /// A SQLite file, relative to the working directory.
+    Sqlite(PathBuf),
+}
+
+/// `[[gitlab]]`
+#[derive(Clone, Debug)]
+pub struct GitLab {
+    /// Its name: last part of the hook path, prefix of references.
+    pub name: ForgeName,
+    /// The instance, `http` or `https`, without credentials, query or fragment.
+    pub url: Url,
+    /// The bot's token.
+    pub token: SecretString,
+    /// The administrator's token; there exactly when `vote_as` is sudo.
+    pub sudo_token: Option<SecretString>,
+    /// Signing tokens of webhooks, each `whsec_` followed by the key in base64 (checked to decode).
+    pub signing_tokens: Vec<SecretString>,
+    /// Plain webhook tokens. At least one of the two lists isn't empty.
+    pub secret_tokens: Vec<SecretString>,
+    /// How votes reach the forge.
+    pub vote_as: VoteAs,
+    /// What a merge request's own approval is answered with.
+    pub merge_request_approval: MergeRequestApproval,
+    /// Time between two looks at what is open; at least a second.
+    pub poll: SignedDuration,
+}
+
+/// What happens when somebody approves the merge request itself, which names no deployment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MergeRequestApproval {
+    /// They are told once which words approve the deployment.
+    Hint,
+    /// Nothing.
+    Ignore,
+}

@@ -1,0 +1,84 @@
+//! The configuration: read once at the start, judged whole, and free of doubt afterwards.
+//!
+//! `raw` is the file's exact shape, `checked` what the rest of the house may see. Between them every fault is
+//! collected, so that [`Faults`] shows all of them at once, each at its line and with its remedy.
+
+mod check;
+mod checked;
+mod environments;
+mod nearest;
+mod raw;
+mod redact;
+mod report;
+mod secret;
+mod sheet;
+#[cfg(test)]
+mod tests;
+
+pub use checked::{Config, GitLab, MergeRequestApproval, Server, StoreUrl};
+pub use report::{Faults, Warning};
+pub use secret::{Environment, process_environment};
+
+use report::Finding;
+use secret::Vault;
+use sheet::Sheet;
+use std::path::Path;
+use std::{fs, io};
+use toml::de::DeTable;
+
+/// Every key with its default and its comment: the manual of the configuration.
+pub const DEFAULTS: &str = include_str!("../../config/default.toml");
+
+/// Reads and checks a configuration file. Secret files are looked for beside it.
+pub fn load(path: &Path, environment: Environment<'_>) -> Result<Config, Faults> {
+    let text = fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
+    parse(&text, path, environment)
+}
+
+/// Checks a configuration's text. `path` names it in faults; secret files are looked for in its folder.
+pub fn parse(text: &str, path: &Path, environment: Environment<'_>) -> Result<Config, Faults> {
+    let document = DeTable::parse(text).map_err(|error| not_toml(text, path, &error))?;
+    let mut sheet = Sheet::default();
+    let raw = sheet.table(document.get_ref(), raw::RawConfig::read);
+    let vault = Vault { environment, folder: path.parent().unwrap_or(Path::new("")) };
+    let config = check::Checker::new(&mut sheet, vault).config(raw);
+    let faults = std::mem::take(&mut sheet.faults);
+    match config {
+        Some(config) if faults.is_empty() => {
+            Ok(Config { warnings: warnings(text, sheet.warnings), ..config })
+        }
+        Some(_) | None => {
+            Err(Faults::new(path, redact::all_but(text, document.get_ref(), &sheet.shown), faults))
+        }
+    }
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Faults {
+    if error.kind() == io::ErrorKind::NotFound {
+        let help = "copy config/countersign.example.toml there and fill it in, or name another file with \
+                    --config or COUNTERSIGN_CONFIG";
+        return Faults::of_file(path, "there is no configuration file here".to_owned(), help);
+    }
+    let title = format!("the configuration file can't be read: {error}");
+    Faults::of_file(path, title, "it must be a file of UTF-8 text that this account may read")
+}
+
+fn not_toml(text: &str, path: &Path, error: &toml::de::Error) -> Faults {
+    let finding = Finding {
+        span: error.span(),
+        title: format!("this isn't TOML: {}", error.message()),
+        help: "https://toml.io shows how it is written; further faults show once this one is mended"
+            .to_owned(),
+    };
+    Faults::new(path, redact::all_words_but(text, DEFAULTS), vec![finding])
+}
+
+fn warnings(text: &str, mut findings: Vec<Finding>) -> Vec<Warning> {
+    findings.sort_by_key(|finding| finding.span.as_ref().map(|span| span.start));
+    let warning = |finding: Finding| Warning {
+        line: finding.span.map_or(1, |span| report::line_of(text, span.start)),
+        message: finding.title,
+        remedy: finding.help,
+    };
+    findings.into_iter().map(warning).collect()
+}

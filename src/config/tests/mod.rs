@@ -1,0 +1,50 @@
+//! The configuration that all these tests begin with, and ways to change it.
+
+mod faulty;
+mod sound;
+
+use super::{Config, Faults, parse};
+use std::path::Path;
+
+const SIGNING_TOKEN: &str = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
+
+/// What must be there, and nothing else.
+const MINIMAL: &str = r#"
+[[gitlab]]
+url = "https://gitlab.com"
+token = { env = "GITLAB_TOKEN" }
+secret_tokens = [{ env = "GITLAB_WEBHOOK_TOKEN" }]
+
+[[environment]]
+on = "gitlab"
+project = "acme/**"
+name = "production"
+deploy_access_levels = [{ access_level = "maintainer" }]
+"#;
+
+fn environment(name: &str) -> Option<String> {
+    match name {
+        "EMPTY" => Some("\n".to_owned()),
+        "SIGNING_TOKEN" => Some(SIGNING_TOKEN.to_owned()),
+        "UNSET" => None,
+        name => Some(format!("value of {name}\n")),
+    }
+}
+
+fn read(text: &str) -> Result<Config, Faults> {
+    parse(text, Path::new("countersign.toml"), &environment)
+}
+
+fn sound(text: &str) -> Config {
+    read(text).unwrap_or_else(|faults| panic!("{faults}"))
+}
+
+/// The minimal configuration with `keys` added to its forge.
+fn gitlab(keys: &str) -> String {
+    MINIMAL.replace("\n\n[[environment]]", &format!("\n{keys}\n\n[[environment]]"))
+}
+
+/// The minimal configuration with its environment's `deploy_access_levels` replaced by `keys`.
+fn entry(keys: &str) -> String {
+    MINIMAL.replace("deploy_access_levels = [{ access_level = \"maintainer\" }]\n", keys)
+}

@@ -1,0 +1,143 @@
+//! Questions, pins, rooms and projects.
+
+use super::*;
+use crate::domain::deployment::{Deployment, Status};
+use crate::ports::store::{KnownProject, Room};
+
+fn numbers(deployments: &[Deployment]) -> Vec<i64> {
+    deployments.iter().map(|deployment| deployment.description.number).collect()
+}
+
+fn opened_in(number: i64, conversation: Option<Conversation>) -> Entry {
+    Entry::Opened { description: Box::new(description(number, conversation)) }
+}
+
+pub(in crate::store) async fn conversations_list_their_deployments_newest_first(store: Shared) {
+    for number in [9, 100, 10] {
+        write(&store, vec![change(number, 0, vec![opened(number), Entry::Superseded])]).await;
+    }
+    write(&store, vec![change(11, 0, vec![opened_in(11, Some(merge_request(8)))])]).await;
+    assert_eq!(numbers(&store.deployments_in(&merge_request(7), 10).await.unwrap()), [100, 10, 9]);
+    let two = store.deployments_in(&merge_request(7), 2).await.unwrap();
+    assert_eq!(numbers(&two), [100, 10]);
+    assert_eq!(two.first(), store.deployment(&id(100)).await.unwrap().as_ref(), "each with its whole chain");
+}
+
+pub(in crate::store) async fn projects_list_their_deployments_by_status(store: Shared) {
+    write(&store, vec![change(1, 0, vec![opened(1), settled(Outcome::Deployed)])]).await;
+    write(&store, vec![change(2, 0, vec![opened_in(2, None)]), change(3, 0, vec![opened(3)])]).await;
+    let list = |status, limit| {
+        let store = Arc::clone(&store);
+        async move { numbers(&store.deployments_of(&gitlab(), SHOP, status, limit).await.unwrap()) }
+    };
+    assert_eq!(list(None, 10).await, [3, 2, 1]);
+    assert_eq!(list(Some(Status::Blocked), 10).await, [3, 2]);
+    assert_eq!(list(Some(Status::Blocked), 1).await, [3]);
+    assert_eq!(list(Some(Status::Deployed), 10).await, [1]);
+    let elsewhere = store.deployments_of(&gitlab(), ProjectId(43), None, 10).await.unwrap();
+    assert_eq!(numbers(&elsewhere), [] as [i64; 0]);
+}
+
+pub(in crate::store) async fn what_is_watched_has_a_room_and_an_open_end(store: Shared) {
+    let commit = Conversation { place: Place::Commit("9f1c".into()), ..merge_request(0) };
+    write(
+        &store,
+        vec![change(1, 0, vec![opened(1)]), change(2, 0, vec![opened_in(2, Some(commit.clone()))])],
+    )
+    .await;
+    write(&store, vec![change(3, 0, vec![opened(3), settled(Outcome::Started)])]).await;
+    write(&store, vec![change(4, 0, vec![opened_in(4, None)])]).await;
+    write(&store, vec![change(5, 0, vec![opened_in(5, Some(merge_request(8))), settled(Outcome::Gone)])])
+        .await;
+    write(&store, vec![change(6, 0, vec![opened_in(6, Some(merge_request(9))), Entry::Superseded])]).await;
+
+    assert_eq!(store.watched(&gitlab()).await.unwrap(), [id(1), id(2), id(3)]);
+    assert_eq!(store.watched_rooms(&gitlab()).await.unwrap(), [commit, merge_request(7)]);
+    assert_eq!(store.watched(&ForgeName::new("second")).await.unwrap(), []);
+}
+
+pub(in crate::store) async fn a_silent_deployment_that_was_placed_is_watched(store: Shared) {
+    write(&store, vec![change(1, 0, vec![opened_in(1, None)])]).await;
+    assert_eq!(store.watched(&gitlab()).await.unwrap(), []);
+    write(&store, vec![change(1, 1, vec![Entry::Placed { conversation: merge_request(8) }])]).await;
+
+    assert_eq!(store.watched(&gitlab()).await.unwrap(), [id(1)]);
+    let placed = store.deployments_in(&merge_request(8), 1).await.unwrap().remove(0);
+    assert_eq!(placed.description.conversation, Some(merge_request(8)));
+}
+
+pub(in crate::store) async fn open_numbers_include_silent_and_superseded_ones(store: Shared) {
+    write(&store, vec![change(2, 0, vec![opened_in(2, None)])]).await;
+    write(&store, vec![change(1, 0, vec![opened(1), Entry::Superseded])]).await;
+    write(&store, vec![change(3, 0, vec![opened(3), settled(Outcome::Failed)])]).await;
+    assert_eq!(store.open_numbers(&gitlab(), SHOP).await.unwrap(), [(1, id(1)), (2, id(2))]);
+}
+
+pub(in crate::store) async fn a_room_is_replaced_as_a_whole(store: Shared) {
+    assert_eq!(store.room(&merge_request(7)).await.unwrap(), Room::default());
+    let full = Room {
+        card: Some(77),
+        card_at: Some(at(3)),
+        card_digest: Some("digest".into()),
+        shown: vec![(id(1), at(1)), (id(2), at(2))],
+        read_until: Some(at(4)),
+        hinted: true,
+    };
+    for room in [full, Room { hinted: true, ..Room::default() }] {
+        store.commit(Commit { rooms: vec![(merge_request(7), room.clone())], ..commit() }).await.unwrap();
+        assert_eq!(store.room(&merge_request(7)).await.unwrap(), room);
+    }
+}
+
+pub(in crate::store) async fn answers_to_strangers_are_counted_by_comment(store: Shared) {
+    let mallory = |comment, line, second| TakenCommand {
+        by: UserId(66),
+        named: false,
+        at: at(second),
+        ..taken(comment, line)
+    };
+    let named = TakenCommand { named: true, ..mallory(4, 0, 30) };
+    let commands = vec![mallory(1, 0, 10), mallory(2, 0, 20), mallory(2, 1, 20), named, taken(5, 0)];
+    store.commit(Commit { commands, ..commit() }).await.unwrap();
+    let count = |by, since| {
+        let store = Arc::clone(&store);
+        async move { store.answers_to(&merge_request(7), UserId(by), at(since)).await.unwrap() }
+    };
+    assert_eq!(count(66, 0).await, 2);
+    assert_eq!(count(66, 20).await, 1);
+    assert_eq!(count(66, 21).await, 0);
+    assert_eq!(count(2, 0).await, 0);
+}
+
+pub(in crate::store) async fn a_pin_stays(store: Shared) {
+    assert_eq!(store.pinned(&gitlab(), "user", "dana").await.unwrap(), None);
+    assert_eq!(store.pin(&gitlab(), "user", "dana", 1).await.unwrap(), 1);
+    assert_eq!(store.pin(&gitlab(), "user", "dana", 2).await.unwrap(), 1);
+    assert_eq!(store.pin(&gitlab(), "group", "dana", 3).await.unwrap(), 3);
+    assert_eq!(store.pinned(&gitlab(), "user", "dana").await.unwrap(), Some(1));
+    assert_eq!(store.pinned(&ForgeName::new("second"), "user", "dana").await.unwrap(), None);
+}
+
+pub(in crate::store) async fn a_project_is_replaced(store: Shared) {
+    let first = KnownProject { id: SHOP, path: "acme/shop".into(), active_at: Some(at(1)), looked_at: None };
+    let moved = KnownProject { path: "acme/store".into(), looked_at: Some(at(2)), ..first.clone() };
+    let other = KnownProject { id: ProjectId(7), ..first.clone() };
+    for project in [&first, &other, &moved] {
+        store.save_project(&gitlab(), project).await.unwrap();
+    }
+    assert_eq!(store.projects(&gitlab()).await.unwrap(), [other, moved]);
+    assert_eq!(store.projects(&ForgeName::new("second")).await.unwrap(), []);
+}
+
+pub(in crate::store) async fn the_whole_ledger_can_be_walked(store: Shared) {
+    for number in [1, 2, 3] {
+        write(&store, vec![change(number, 0, vec![opened(number), Entry::Superseded])]).await;
+    }
+    assert_eq!(store.ledger_ids(None, 2).await.unwrap(), [id(1), id(2)]);
+    assert_eq!(store.ledger_ids(Some(&id(2)), 2).await.unwrap(), [id(3)]);
+    assert_eq!(store.ledger_ids(Some(&id(3)), 2).await.unwrap(), []);
+}
+
+pub(in crate::store) async fn a_sound_store_is_ready(store: Shared) {
+    assert_eq!(store.ready().await, Ok(()));
+}

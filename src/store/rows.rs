@@ -1,0 +1,200 @@
+//! From rows to values, and from a chain of ledger entries to a deployment.
+
+use crate::domain::deployment::Deployment;
+use crate::domain::event::Event;
+use crate::domain::id::{CommentRef, Conversation, DeploymentId, ForgeName, Place, ProjectId, UserId};
+use crate::domain::ledger::{self, Entry, Sealed};
+use crate::ports::store::{
+    KnownProject, Lane, Lease, LeasedJob, NewDelivery, NewJob, Room, StoreError, Work,
+};
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// A struct and how any database of ours fills it, column by field name.
+macro_rules! row {
+    ($name:ident { $($field:ident: $type:ty),+ $(,)? }) => {
+        pub(super) struct $name { $(pub(super) $field: $type),+ }
+
+        impl<'r, R: sqlx::Row> sqlx::FromRow<'r, R> for $name
+        where
+            &'static str: sqlx::ColumnIndex<R>,
+            $($type: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>),+
+        {
+            fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
+                Ok(Self { $($field: row.try_get(stringify!($field))?),+ })
+            }
+        }
+    };
+}
+
+row!(SealedRow { deployment: String, seq: i64, at: i64, format: i64, body: String, hash: String });
+row!(JobRow {
+    id: i64,
+    key: String,
+    forge: String,
+    work: String,
+    ordered_at: i64,
+    created_at: i64,
+    attempts: i64,
+    lease_token: String,
+    last_error: Option<String>,
+});
+row!(RoomRow {
+    card: Option<i64>,
+    card_at: Option<i64>,
+    card_digest: Option<String>,
+    shown: String,
+    read_until: Option<i64>,
+    hinted: bool,
+});
+row!(ProjectRow { id: i64, path: String, active_at: Option<i64>, looked_at: Option<i64> });
+row!(DepthRow { due: i64, later: i64, dead: i64 });
+row!(HeardRow { digest: String, author: i64 });
+
+/// A time as it is stored.
+pub(super) fn millis(at: Timestamp) -> i64 {
+    at.as_millisecond()
+}
+
+/// A time as it was stored.
+pub(super) fn time(millis: i64) -> Result<Timestamp, StoreError> {
+    Timestamp::from_millisecond(millis).map_err(|_| unreadable(format!("{millis} is no time")))
+}
+
+fn time_if_any(millis: Option<i64>) -> Result<Option<Timestamp>, StoreError> {
+    millis.map(time).transpose()
+}
+
+/// A value as JSON text.
+pub(super) fn json(value: &impl Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| unreadable(format!("a value can't be written: {error}")))
+}
+
+/// The text under which a comment is kept. The discussion is no part of it: polling may not know it.
+pub(super) fn comment_key(comment: &CommentRef) -> String {
+    format!("{}#{}", comment.conversation.key(), comment.comment)
+}
+
+/// Reads [`Conversation::key`] back.
+pub(super) fn conversation(key: &str) -> Result<Conversation, StoreError> {
+    parse_conversation(key).ok_or_else(|| unreadable(format!("`{key}` names no conversation")))
+}
+
+fn parse_conversation(key: &str) -> Option<Conversation> {
+    let mut parts = key.rsplitn(4, '/');
+    let (name, kind) = (parts.next()?, parts.next()?);
+    let project = ProjectId(parts.next()?.parse().ok()?);
+    let forge = ForgeName::new(parts.next()?);
+    let place = match kind {
+        "mr" => Place::MergeRequest(name.parse().ok()?),
+        "commit" => Place::Commit(name.to_owned()),
+        _ => return None,
+    };
+    Some(Conversation { forge, project, place })
+}
+
+/// The jobs that a delivery asks for.
+pub(super) fn jobs_of(delivery: &NewDelivery) -> Vec<NewJob> {
+    let job = |event: &Event| NewJob {
+        lane: Lane::Decide,
+        key: event.key(),
+        forge: event.forge().clone(),
+        work: Work::Event(event.clone()),
+        run_at: delivery.received_at,
+        order: platform_time(event).unwrap_or(delivery.received_at),
+        dedupe: None,
+    };
+    delivery.events.iter().map(job).collect()
+}
+
+fn platform_time(event: &Event) -> Option<Timestamp> {
+    match event {
+        Event::Commented { at, .. } => Some(*at),
+        Event::DeploymentChanged { blocked_at, .. } => *blocked_at,
+        Event::SomethingWaits { .. } | Event::MergeRequestApproved { .. } => None,
+    }
+}
+
+impl JobRow {
+    pub(super) fn job(self, lane: Lane, lease_until: Timestamp) -> Result<LeasedJob, StoreError> {
+        let work = serde_json::from_str(&self.work)
+            .map_err(|error| unreadable(format!("the work of job {}: {error}", self.id)))?;
+        Ok(LeasedJob {
+            lease: Lease { job: self.id, token: self.lease_token },
+            lane,
+            key: self.key,
+            forge: ForgeName::new(self.forge),
+            work,
+            attempts: u32::try_from(self.attempts).unwrap_or(u32::MAX),
+            created_at: time(self.created_at)?,
+            lease_until,
+            last_error: self.last_error,
+        })
+    }
+}
+
+impl RoomRow {
+    pub(super) fn room(self) -> Result<Room, StoreError> {
+        let shown = serde_json::from_str(&self.shown)
+            .map_err(|error| unreadable(format!("what a card has shown: {error}")))?;
+        Ok(Room {
+            card: self.card,
+            card_at: time_if_any(self.card_at)?,
+            card_digest: self.card_digest,
+            shown,
+            read_until: time_if_any(self.read_until)?,
+            hinted: self.hinted,
+        })
+    }
+}
+
+impl ProjectRow {
+    pub(super) fn project(self) -> Result<KnownProject, StoreError> {
+        Ok(KnownProject {
+            id: ProjectId(self.id),
+            path: self.path,
+            active_at: time_if_any(self.active_at)?,
+            looked_at: time_if_any(self.looked_at)?,
+        })
+    }
+}
+
+impl HeardRow {
+    pub(super) fn heard(self) -> (String, UserId) {
+        (self.digest, UserId(self.author))
+    }
+}
+
+impl SealedRow {
+    pub(super) fn sealed(self) -> Result<Sealed, StoreError> {
+        let Self { seq, at, format, body, hash, .. } = self;
+        Ok(Sealed { seq, at: time(at)?, format, body, hash })
+    }
+}
+
+/// Rows of several chains, each chain's rows together, as deployments in the same order.
+pub(super) fn deployments(rows: Vec<SealedRow>) -> Result<Vec<Deployment>, StoreError> {
+    let mut chains: Vec<(DeploymentId, Vec<Sealed>)> = Vec::new();
+    for row in rows {
+        let id = DeploymentId::from_stored(row.deployment.as_str());
+        let sealed = row.sealed()?;
+        match chains.last_mut() {
+            Some((last, chain)) if *last == id => chain.push(sealed),
+            Some(_) | None => chains.push((id, vec![sealed])),
+        }
+    }
+    chains.iter().map(|(id, chain)| fold(id, chain)).collect()
+}
+
+/// What a chain says of its deployment. The chain is all there is: no column beside it is believed.
+pub(super) fn fold(id: &DeploymentId, chain: &[Sealed]) -> Result<Deployment, StoreError> {
+    let entries: Result<Vec<Entry>, _> = chain.iter().map(|sealed| ledger::open(id, sealed)).collect();
+    let entries = entries.map_err(|broken| unreadable(broken.to_string()))?;
+    Deployment::from_ledger(entries)
+        .filter(|deployment| deployment.id() == id)
+        .ok_or_else(|| unreadable(format!("the ledger of {id} does not begin with its opening")))
+}
+
+pub(super) fn unreadable(what: impl Into<String>) -> StoreError {
+    StoreError::Unreadable(what.into())
+}

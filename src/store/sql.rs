@@ -1,0 +1,152 @@
+//! The statements. `$N` placeholders, times in milliseconds, ids as text: the same on every database.
+//! A comment's key is its conversation's key, `#` and its number.
+
+pub(super) mod delivery {
+    pub(crate) const INSERT: &str = "INSERT INTO delivery (source, id, digest, received_at) \
+        VALUES ($1, $2, $3, $4) ON CONFLICT (source, id) DO NOTHING";
+    pub(crate) const FORGET: &str = "DELETE FROM delivery WHERE (source, id) IN \
+        (SELECT source, id FROM delivery WHERE received_at < $1 ORDER BY received_at LIMIT $2)";
+
+    /// The first announcement counts.
+    pub(crate) const INSERT_HEARD: &str = "INSERT INTO heard (comment, digest, author, heard_at) \
+        VALUES ($1, $2, $3, $4) ON CONFLICT (comment) DO NOTHING";
+    pub(crate) const HEARD: &str = "SELECT digest, author FROM heard WHERE comment = $1";
+    pub(crate) const FORGET_HEARD: &str = "DELETE FROM heard WHERE comment IN \
+        (SELECT comment FROM heard WHERE heard_at < $1 ORDER BY heard_at LIMIT $2)";
+}
+
+pub(super) mod job {
+    pub(crate) const INSERT: &str = "INSERT INTO job \
+        (lane, key, forge, work, run_at, ordered_at, created_at, dedupe) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    /// A job that somebody holds may have read the world already: it doesn't stand in for a new one.
+    pub(crate) const IS_MARKED: &str =
+        "SELECT COUNT(*) FROM job WHERE dedupe = $1 AND lease_token IS NULL AND NOT dead";
+
+    /// `job_head` allows one head, so the old one goes before the new one comes.
+    pub(crate) const CLEAR_HEAD: &str = "UPDATE job SET head = FALSE WHERE lane = $1 AND key = $2 AND head";
+    pub(crate) const SET_HEAD: &str = "UPDATE job SET head = TRUE WHERE id = \
+        (SELECT id FROM job WHERE lane = $1 AND key = $2 AND NOT dead ORDER BY ordered_at, id LIMIT 1)";
+
+    /// One lane: `$1` lane, `$2` now, `$3` end of the lease, `$4` token of this call, `$5` limit.
+    pub(crate) const LEASE: &str = "UPDATE job SET attempts = attempts + 1, run_at = $3, lease_until = $3, \
+            lease_token = $4 || '-' || CAST(id AS TEXT) \
+        WHERE id IN (SELECT h.id FROM job h \
+            WHERE h.head AND h.lane = $1 AND h.run_at <= $2 \
+            AND h.forge NOT IN (SELECT forge FROM pause WHERE until > $2) \
+            AND NOT EXISTS (SELECT 1 FROM job o \
+                WHERE o.lane = h.lane AND o.key = h.key AND o.lease_until IS NOT NULL AND o.lease_until > $2) \
+            ORDER BY h.run_at, h.id LIMIT $5) \
+        RETURNING id, key, forge, work, ordered_at, created_at, attempts, lease_token, last_error";
+    pub(crate) const IS_LEASED: &str =
+        "SELECT lane, key FROM job WHERE id = $1 AND lease_token = $2 AND NOT dead";
+    pub(crate) const POSTPONE: &str = "UPDATE job SET run_at = $3, last_error = $4, \
+            attempts = attempts - $5, lease_token = NULL, lease_until = NULL \
+        WHERE id = $1 AND lease_token = $2 AND NOT dead";
+
+    pub(crate) const DONE: &str = "DELETE FROM job WHERE id = $1";
+    pub(crate) const DEAD: &str = "UPDATE job SET dead = TRUE, head = FALSE, last_error = $2, \
+            lease_token = NULL, lease_until = NULL WHERE id = $1";
+    pub(crate) const AGAIN: &str = "UPDATE job SET run_at = $2, attempts = 0, last_error = NULL, \
+            lease_token = NULL, lease_until = NULL WHERE id = $1";
+
+    /// Another job of this lane and key than `$3`.
+    pub(crate) const OTHERS: &str =
+        "SELECT COUNT(*) FROM job WHERE lane = $1 AND key = $2 AND NOT dead AND id <> $3";
+
+    pub(crate) const NEXT_DUE: &str = "SELECT MIN(run_at) FROM job WHERE NOT dead AND run_at > $1";
+    /// Due jobs of a paused forge become due when the pause ends.
+    pub(crate) const NEXT_UNPAUSED: &str = "SELECT MIN(p.until) FROM pause p WHERE p.until > $1 AND EXISTS \
+        (SELECT 1 FROM job j WHERE NOT j.dead AND j.run_at <= $1 AND j.forge = p.forge)";
+    pub(crate) const DEPTH: &str = "SELECT \
+        COUNT(*) FILTER (WHERE NOT dead AND (run_at <= $1 OR lease_until > $1)) AS due, \
+        COUNT(*) FILTER (WHERE NOT dead AND run_at > $1 AND (lease_until IS NULL OR lease_until <= $1)) AS later, \
+        COUNT(*) FILTER (WHERE dead) AS dead FROM job";
+
+    /// A pause is never shortened.
+    pub(crate) const PAUSE: &str = "INSERT INTO pause (forge, until) VALUES ($1, $2) \
+        ON CONFLICT (forge) DO UPDATE SET until = excluded.until WHERE pause.until < excluded.until";
+}
+
+pub(super) mod deployment {
+    pub(crate) const SAVE: &str = "INSERT INTO deployment \
+        (id, forge, project, number, conversation, status, final, superseded) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO UPDATE SET \
+        conversation = excluded.conversation, status = excluded.status, \
+        final = excluded.final, superseded = excluded.superseded";
+
+    /// Whole chains of the deployments that the inner statement names, newest number first.
+    macro_rules! chains {
+        ($which:literal) => {
+            concat!(
+                "SELECT l.deployment, l.seq, l.at, l.format, l.body, l.hash FROM (",
+                $which,
+                ") d JOIN ledger l ON l.deployment = d.id ORDER BY d.number DESC, d.id DESC, l.seq"
+            )
+        };
+    }
+
+    pub(crate) const CHAINS_IN: &str = chains!(
+        "SELECT id, number FROM deployment WHERE conversation = $1 ORDER BY number DESC, id DESC LIMIT $2"
+    );
+    pub(crate) const CHAINS_OF: &str = chains!(
+        "SELECT id, number FROM deployment WHERE forge = $1 AND project = $2 \
+         ORDER BY number DESC, id DESC LIMIT $3"
+    );
+    pub(crate) const CHAINS_OF_STATUS: &str = chains!(
+        "SELECT id, number FROM deployment WHERE forge = $1 AND project = $2 AND status = $4 \
+         ORDER BY number DESC, id DESC LIMIT $3"
+    );
+
+    pub(crate) const WATCHED: &str = "SELECT id FROM deployment \
+        WHERE forge = $1 AND NOT final AND NOT superseded AND conversation IS NOT NULL ORDER BY id";
+    pub(crate) const WATCHED_ROOMS: &str = "SELECT DISTINCT conversation FROM deployment \
+        WHERE forge = $1 AND NOT final AND NOT superseded AND conversation IS NOT NULL ORDER BY conversation";
+    pub(crate) const OPEN_NUMBERS: &str = "SELECT number, id FROM deployment \
+        WHERE forge = $1 AND project = $2 AND NOT final ORDER BY number, id";
+}
+
+pub(super) mod ledger {
+    pub(crate) const INSERT: &str = "INSERT INTO ledger (deployment, seq, at, format, body, hash) \
+        VALUES ($1, $2, $3, $4, $5, $6)";
+    pub(crate) const CHAIN: &str =
+        "SELECT deployment, seq, at, format, body, hash FROM ledger WHERE deployment = $1 ORDER BY seq";
+    pub(crate) const IDS: &str =
+        "SELECT DISTINCT deployment FROM ledger WHERE deployment > $1 ORDER BY deployment LIMIT $2";
+}
+
+pub(super) mod command {
+    pub(crate) const INSERT: &str = "INSERT INTO command \
+        (comment, line, conversation, author, at, outcome, named) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (comment, line) DO NOTHING";
+    pub(crate) const OF_COMMENT: &str = "SELECT COUNT(*) FROM command WHERE comment = $1";
+    pub(crate) const ANSWERED: &str = "SELECT COUNT(DISTINCT comment) FROM command \
+        WHERE conversation = $1 AND author = $2 AND at >= $3 AND NOT named";
+}
+
+pub(super) mod room {
+    pub(crate) const SAVE: &str = "INSERT INTO room \
+        (conversation, card, card_at, card_digest, shown, read_until, hinted) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (conversation) DO UPDATE SET \
+        card = excluded.card, card_at = excluded.card_at, card_digest = excluded.card_digest, \
+        shown = excluded.shown, read_until = excluded.read_until, hinted = excluded.hinted";
+    pub(crate) const ONE: &str =
+        "SELECT card, card_at, card_digest, shown, read_until, hinted FROM room WHERE conversation = $1";
+}
+
+pub(super) mod pin {
+    pub(crate) const INSERT: &str = "INSERT INTO pin (forge, kind, name, number) VALUES ($1, $2, $3, $4) \
+        ON CONFLICT (forge, kind, name) DO NOTHING";
+    pub(crate) const ONE: &str = "SELECT number FROM pin WHERE forge = $1 AND kind = $2 AND name = $3";
+}
+
+pub(super) mod project {
+    pub(crate) const SAVE: &str = "INSERT INTO project (forge, id, path, active_at, looked_at) \
+        VALUES ($1, $2, $3, $4, $5) ON CONFLICT (forge, id) DO UPDATE SET \
+        path = excluded.path, active_at = excluded.active_at, looked_at = excluded.looked_at";
+    pub(crate) const ALL: &str =
+        "SELECT id, path, active_at, looked_at FROM project WHERE forge = $1 ORDER BY id";
+}
+
+/// A write that changes nothing anybody reads.
+pub(super) const PROBE: &str = "UPDATE probe SET writes = writes + 1";

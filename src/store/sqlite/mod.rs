@@ -1,0 +1,237 @@
+//! SQLite: one file in WAL mode with `synchronous=FULL`, one connection that writes, a few that read.
+
+mod commit;
+mod fault;
+mod intake;
+mod jobs;
+mod open;
+mod read;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+pub use open::{Access, OpenError, Surroundings, migrate};
+
+use crate::domain::deployment::{Deployment, Status};
+use crate::domain::id::{CommentRef, Conversation, DeploymentId, ForgeName, ProjectId, UserId};
+use crate::domain::ledger::Sealed;
+use crate::ports::clock::Clock;
+use crate::ports::store::{
+    Accepted, Commit, CommitError, KnownProject, Lease, LeasedJob, NewDelivery, QueueDepth, Room, Store,
+    StoreError,
+};
+use crate::store::rows::millis;
+use crate::store::sql;
+use async_trait::async_trait;
+use fault::fault;
+use jiff::{SignedDuration, Timestamp};
+use jobs::Wanted;
+use sqlx::SqlitePool;
+use std::sync::Arc;
+use writer::Writer;
+
+/// Rows that one transaction of [`Store::forget_deliveries`] removes.
+const FORGET_AT_ONCE: i64 = 500;
+
+type Answer<T> = Result<T, StoreError>;
+
+/// The store in one SQLite file.
+///
+/// Dropping it ends the writer after what is queued; [`SqliteStore::close`] does so at once and waits.
+pub struct SqliteStore {
+    reads: SqlitePool,
+    writer: Writer,
+    clock: Arc<dyn Clock>,
+}
+
+impl SqliteStore {
+    /// Takes no further writes, writes what is queued, closes all connections and lets go of the lock.
+    /// Afterwards every call answers [`StoreError::Unavailable`].
+    pub async fn close(&self) {
+        self.writer.close().await;
+        self.reads.close().await;
+    }
+
+    async fn forget(&self, statement: &'static str, before: Timestamp) -> Answer<u64> {
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    let query = sqlx::query(statement).bind(millis(before)).bind(FORGET_AT_ONCE);
+                    Ok(query.execute(connection).await.map_err(fault)?.rows_affected())
+                })
+            })
+            .await
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn accept(&self, delivery: NewDelivery) -> Answer<Accepted> {
+        self.writer.accept(delivery).await
+    }
+
+    async fn lease(&self, now: Timestamp, lease_for: SignedDuration, limit: u32) -> Answer<Vec<LeasedJob>> {
+        let until =
+            now.saturating_add(lease_for).map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let wanted = Wanted { now, until, limit, token: self.clock.new_id() };
+        self.writer
+            .write(move |connection| Box::pin(async move { jobs::lease(connection, &wanted).await }))
+            .await
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
+        self.writer.write(move |connection| Box::pin(commit::write(connection, commit))).await
+    }
+
+    async fn postpone(&self, lease: &Lease, run_at: Timestamp, why: &str, uncounted: bool) -> Answer<()> {
+        let (lease, why) = (lease.clone(), why.to_owned());
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    let query = sqlx::query(sql::job::POSTPONE).bind(lease.job).bind(lease.token);
+                    let query = query.bind(millis(run_at)).bind(why).bind(i64::from(uncounted));
+                    query.execute(connection).await.map_err(fault)?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    async fn next_due(&self, now: Timestamp) -> Answer<Option<Timestamp>> {
+        read::next_due(&self.reads, now).await
+    }
+
+    async fn depth(&self, now: Timestamp) -> Answer<QueueDepth> {
+        read::depth(&self.reads, now).await
+    }
+
+    async fn pause(&self, forge: &ForgeName, until: Timestamp) -> Answer<()> {
+        let forge = forge.as_str().to_owned();
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    let query = sqlx::query(sql::job::PAUSE).bind(forge).bind(millis(until));
+                    query.execute(connection).await.map_err(fault)?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    async fn deployment(&self, id: &DeploymentId) -> Answer<Option<Deployment>> {
+        read::deployment(&self.reads, id).await
+    }
+
+    async fn deployments_in(&self, at: &Conversation, limit: u32) -> Answer<Vec<Deployment>> {
+        read::deployments_in(&self.reads, at, limit).await
+    }
+
+    async fn deployments_of(
+        &self,
+        forge: &ForgeName,
+        project: ProjectId,
+        status: Option<Status>,
+        limit: u32,
+    ) -> Answer<Vec<Deployment>> {
+        read::deployments_of(&self.reads, (forge, project), status, limit).await
+    }
+
+    async fn watched(&self, forge: &ForgeName) -> Answer<Vec<DeploymentId>> {
+        read::watched(&self.reads, forge).await
+    }
+
+    async fn open_numbers(&self, forge: &ForgeName, project: ProjectId) -> Answer<Vec<(i64, DeploymentId)>> {
+        read::open_numbers(&self.reads, forge, project).await
+    }
+
+    async fn watched_rooms(&self, forge: &ForgeName) -> Answer<Vec<Conversation>> {
+        read::watched_rooms(&self.reads, forge).await
+    }
+
+    async fn room(&self, at: &Conversation) -> Answer<Room> {
+        read::room(&self.reads, at).await
+    }
+
+    async fn heard(&self, comment: &CommentRef) -> Answer<Option<(String, UserId)>> {
+        read::heard(&self.reads, comment).await
+    }
+
+    async fn is_taken(&self, comment: &CommentRef) -> Answer<bool> {
+        read::is_taken(&self.reads, comment).await
+    }
+
+    async fn answers_to(&self, at: &Conversation, by: UserId, since: Timestamp) -> Answer<u32> {
+        read::answers_to(&self.reads, at, by, since).await
+    }
+
+    async fn pinned(&self, forge: &ForgeName, kind: &str, name: &str) -> Answer<Option<i64>> {
+        read::pinned(&self.reads, forge, kind, name).await
+    }
+
+    async fn pin(&self, forge: &ForgeName, kind: &str, name: &str, id: i64) -> Answer<i64> {
+        let (forge, kind, name) = (forge.as_str().to_owned(), kind.to_owned(), name.to_owned());
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    let insert = sqlx::query(sql::pin::INSERT).bind(&forge).bind(&kind).bind(&name).bind(id);
+                    insert.execute(&mut *connection).await.map_err(fault)?;
+                    let read = sqlx::query_scalar(sql::pin::ONE).bind(&forge).bind(&kind).bind(&name);
+                    read.fetch_one(connection).await.map_err(fault)
+                })
+            })
+            .await
+    }
+
+    async fn projects(&self, forge: &ForgeName) -> Answer<Vec<KnownProject>> {
+        read::projects(&self.reads, forge).await
+    }
+
+    async fn save_project(&self, forge: &ForgeName, project: &KnownProject) -> Answer<()> {
+        let (forge, project) = (forge.as_str().to_owned(), project.clone());
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    let query = sqlx::query(sql::project::SAVE).bind(forge).bind(project.id.0);
+                    let query = query.bind(project.path).bind(project.active_at.map(millis));
+                    let query = query.bind(project.looked_at.map(millis));
+                    query.execute(connection).await.map_err(fault)?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    async fn ledger(&self, id: &DeploymentId) -> Answer<Vec<Sealed>> {
+        read::ledger(&self.reads, id).await
+    }
+
+    async fn ledger_ids(&self, after: Option<&DeploymentId>, limit: u32) -> Answer<Vec<DeploymentId>> {
+        read::ledger_ids(&self.reads, after, limit).await
+    }
+
+    async fn forget_deliveries(&self, before: Timestamp) -> Answer<u64> {
+        let mut forgotten = 0;
+        for statement in [sql::delivery::FORGET, sql::delivery::FORGET_HEARD] {
+            // Each chunk queues anew, so that whoever waits comes between two of them.
+            loop {
+                let chunk = self.forget(statement, before).await?;
+                forgotten += chunk;
+                if chunk == 0 {
+                    break;
+                }
+            }
+        }
+        Ok(forgotten)
+    }
+
+    async fn ready(&self) -> Answer<()> {
+        self.writer
+            .write(|connection| {
+                Box::pin(async move {
+                    sqlx::query(sql::PROBE).execute(connection).await.map_err(fault)?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+}
