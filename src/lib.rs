@@ -14,6 +14,7 @@
 //! * [`sim`]: the twin of the outside world, for tests and the demo; it knows none of the others.
 
 pub mod app;
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod forge;
@@ -21,3 +22,4 @@ pub mod net;
 pub mod ports;
 pub mod sim;
 pub mod store;
+pub mod web;

@@ -1,0 +1,182 @@
+//! From a checked configuration to a house that can run: the only file that names every adapter.
+
+use crate::app::worker::Worker;
+use crate::app::{App, Desk};
+use crate::config::{Config, GitLab, MergeRequestApproval, StoreUrl};
+use crate::domain::id::ForgeName;
+use crate::forge::gitlab::webhook::GitLabInbound;
+use crate::forge::gitlab::{self, SettingsError};
+use crate::net::http::{self, ClientError, Http};
+use crate::net::signature::BadSecret;
+use crate::ports::clock::Clock;
+use crate::ports::inbound::Inbound;
+use crate::store::sqlite::{Access, OpenError, SqliteStore, Surroundings};
+use crate::web::{Pulse, Sources, Web, serve};
+use axum::Router;
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// From the signal to the end, at the latest.
+pub const DRAIN: Duration = Duration::from_secs(28);
+
+/// The system's time and random ids.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one place where the system's time is read")]
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place where ids are made")]
+    fn new_id(&self) -> String {
+        uuid::Uuid::now_v7().to_string()
+    }
+}
+
+/// Why the house can't be put together. Nothing of it depends on a forge being reachable.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The store can't be opened, or another process serves from it.
+    #[error("[store]: {0}")]
+    Store(#[from] OpenError),
+    /// The HTTP client.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// A forge's address or token.
+    #[error("[[gitlab]] {name}: {why}")]
+    Forge {
+        /// Its configured name.
+        name: ForgeName,
+        /// What is wrong.
+        why: SettingsError,
+    },
+    /// A forge's webhook tokens.
+    #[error("[[gitlab]] {name}: {why}")]
+    Hook {
+        /// Its configured name.
+        name: ForgeName,
+        /// What is wrong.
+        why: BadSecret,
+    },
+}
+
+/// A house that is put together and does nothing yet.
+pub struct Built {
+    /// The use cases.
+    pub app: App,
+    /// Runs the jobs: [`Worker::run`] until stopped, or [`Worker::run_until_idle`] with a clock moved by hand.
+    pub worker: Worker,
+    /// Every route.
+    pub router: Router,
+    store: Arc<SqliteStore>,
+    pulse: Arc<Pulse>,
+}
+
+/// Opens the store (creating and migrating it, and locking it against a second process) and puts the house
+/// together. `tasks` waits for the store's writer, which ends after [`Built::close`].
+pub async fn build(config: &Config, clock: Arc<dyn Clock>, tasks: &TaskTracker) -> Result<Built, BuildError> {
+    let around = Surroundings::new(Arc::clone(&clock), tasks.clone());
+    let store = Arc::new(SqliteStore::open(&address(&config.store), Access::Serve, around).await?);
+    let http = Http::new(http::Limits::default())?;
+    let (mut desks, mut sources) = (BTreeMap::new(), Sources::new());
+    for settings in &config.gitlab {
+        desks.insert(settings.name.clone(), desk(settings, &http, &clock)?);
+        sources.insert(settings.name.to_string(), inbound(settings)?);
+    }
+    let policies = Arc::new(config.policies.clone());
+    let app = App { store: Arc::clone(&store) as _, clock, policies, desks: Arc::new(desks) };
+    let (wake, pulse) = (Arc::new(Notify::new()), Arc::new(Pulse::default()));
+    let worker = Worker::new(app.clone(), Arc::clone(&wake));
+    let router = Web::new(app.clone(), sources, wake, Arc::clone(&pulse)).router();
+    Ok(Built { app, worker, router, store, pulse })
+}
+
+impl Built {
+    /// Serves on the socket and works until told to stop; then finishes what runs, within [`DRAIN`], and
+    /// closes the store. What doesn't end in time is taken up by the next process. Errors when the worker
+    /// ended by itself, which only a defect does.
+    pub async fn run(self, listener: TcpListener, stop: CancellationToken) -> Result<(), WorkerEnded> {
+        let tasks = TaskTracker::new();
+        let (worker, pulse, halt) = (self.worker.clone(), Arc::clone(&self.pulse), stop.clone());
+        let ended = CancellationToken::new();
+        let guard = ended.clone().drop_guard();
+        tasks.spawn(async move {
+            let _held = (guard, pulse.beat());
+            worker.run(halt).await;
+        });
+        tasks.spawn(serve(listener, self.router.clone(), stop.clone(), tasks.clone()));
+        tasks.close();
+        ended_or_stopped(&ended, &stop).await;
+        let by_itself = !stop.is_cancelled();
+        stop.cancel();
+        if tokio::time::timeout(DRAIN, tasks.wait()).await.is_err() {
+            tracing::warn!("not everything finished in time; what is left is taken up at the next start");
+        }
+        self.close().await;
+        if by_itself { Err(WorkerEnded) } else { Ok(()) }
+    }
+
+    /// Writes what is queued, closes the store and lets go of its lock.
+    pub async fn close(&self) {
+        self.store.close().await;
+    }
+}
+
+async fn ended_or_stopped(ended: &CancellationToken, stop: &CancellationToken) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = ended.cancelled() => {}
+    }
+}
+
+/// The worker ended although nobody told it to.
+#[derive(Debug, thiserror::Error)]
+#[error("the worker ended by itself")]
+pub struct WorkerEnded;
+
+/// The store's address as the adapter takes it.
+pub fn address(url: &StoreUrl) -> String {
+    let StoreUrl::Sqlite(path) = url;
+    path_address(path)
+}
+
+fn path_address(path: &Path) -> String {
+    format!("sqlite:{}", path.display())
+}
+
+/// One GitLab, ready to be spoken to; nothing is sent yet.
+pub fn gitlab(settings: &GitLab, http: &Http, clock: &Arc<dyn Clock>) -> Result<gitlab::GitLab, BuildError> {
+    let wanted = gitlab::Settings {
+        name: settings.name.clone(),
+        url: settings.url.clone(),
+        token: settings.token.clone(),
+        sudo_token: settings.sudo_token.clone(),
+    };
+    gitlab::GitLab::new(wanted, http.clone(), Arc::clone(clock))
+        .map_err(|why| BuildError::Forge { name: settings.name.clone(), why })
+}
+
+fn desk(settings: &GitLab, http: &Http, clock: &Arc<dyn Clock>) -> Result<Desk, BuildError> {
+    let hint = match settings.merge_request_approval {
+        MergeRequestApproval::Hint => true,
+        MergeRequestApproval::Ignore => false,
+    };
+    let forge = Arc::new(gitlab(settings, http, clock)?);
+    Ok(Desk { forge, poll: settings.poll, hint, exact_case: true })
+}
+
+fn inbound(settings: &GitLab) -> Result<Arc<dyn Inbound>, BuildError> {
+    let name = settings.name.clone();
+    GitLabInbound::new(name.clone(), &settings.signing_tokens, settings.secret_tokens.clone())
+        .map(|inbound| Arc::new(inbound) as Arc<dyn Inbound>)
+        .map_err(|why| BuildError::Hook { name, why })
+}

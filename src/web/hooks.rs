@@ -1,0 +1,139 @@
+//! `POST /hooks/{name}`: raw bytes in, verified and stored, and only then answered.
+
+use super::error::Refused;
+use super::health::Arrival;
+use super::{BodyLimits, Web};
+use crate::app::intake::{NotTaken, Taken};
+use crate::ports::inbound::{RawDelivery, Rejected};
+use crate::ports::store::Accepted;
+use axum::Json;
+use axum::body::Body;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Request, State};
+use axum::http::header::CONTENT_LENGTH;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use std::pin::Pin;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// What became of a delivery that wasn't refused.
+#[derive(Serialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+enum Answer {
+    /// It is on disk, now or already before.
+    Stored,
+    /// Verified, but none of our business.
+    Ignored { why: &'static str },
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let status = match self {
+            Self::Stored => StatusCode::ACCEPTED,
+            Self::Ignored { .. } => StatusCode::OK,
+        };
+        (status, Json(self)).into_response()
+    }
+}
+
+pub(super) async fn receive(
+    State(web): State<Arc<Web>>,
+    name: Result<Path<String>, PathRejection>,
+    request: Request,
+) -> Result<Response, Refused> {
+    let Ok(Path(name)) = name else { return Err(Refused::NoSuchHook) };
+    if !web.sources.contains_key(&name) {
+        return Err(Refused::NoSuchHook);
+    }
+    let (answer, arrival) = match web.take(&name, request).await {
+        Ok((answer, arrival)) => (Ok(answer.into_response()), arrival),
+        Err(refused) => {
+            let arrival = Arrival::from(&refused);
+            tracing::info!(source = name, ?arrival, why = %refused, "a delivery was refused");
+            (Err(refused), arrival)
+        }
+    };
+    web.figures.arrived(name, arrival);
+    answer
+}
+
+impl Web {
+    async fn take(&self, name: &str, request: Request) -> Result<(Answer, Arrival), Refused> {
+        let inbound = self.sources.get(name).ok_or(Refused::NoSuchHook)?;
+        let (parts, body) = request.into_parts();
+        let headers = raw(&parts.headers);
+        let body = self.read(&parts.headers, body).await?;
+        let raw = RawDelivery { headers: &headers, body: &body };
+        match self.app.take(name, inbound.as_ref(), raw).await {
+            Ok(Taken::Stored(accepted)) => {
+                self.wake.notify_one();
+                let arrival = match accepted {
+                    Accepted::Stored => Arrival::Stored,
+                    Accepted::Duplicate => Arrival::Duplicate,
+                };
+                Ok((Answer::Stored, arrival))
+            }
+            Ok(Taken::NotOurs(why)) => Ok((Answer::Ignored { why }, Arrival::Ignored)),
+            Err(NotTaken::Rejected(rejected)) => Err(Refused::Delivery(rejected)),
+            Err(NotTaken::Store(error)) => {
+                tracing::error!(source = name, %error, "a delivery can't be stored");
+                Err(Refused::NotStored)
+            }
+        }
+    }
+
+    /// The whole body, within its limits of size and time.
+    async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Refused> {
+        let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        if announced.is_some_and(|bytes: usize| bytes > self.limits.largest) {
+            return Err(Refused::TooLarge(self.limits.largest));
+        }
+        let reading = collect(body, self.limits, &self.large);
+        let time = self.limits.time;
+        tokio::time::timeout(time, reading).await.unwrap_or(Err(Refused::TooSlow(time.as_secs())))
+    }
+}
+
+/// Headers as they came: names in lower case, in order, duplicates kept.
+fn raw(headers: &HeaderMap) -> Vec<(String, Vec<u8>)> {
+    headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect()
+}
+
+/// Counts what really comes, whatever was announced. Large bodies wait for one of few places, so that
+/// senders who have proved nothing yet can't fill the memory.
+async fn collect(mut body: Body, limits: BodyLimits, large: &Semaphore) -> Result<Vec<u8>, Refused> {
+    let mut bytes = Vec::new();
+    let mut place = None;
+    while let Some(frame) =
+        std::future::poll_fn(|context| axum::body::HttpBody::poll_frame(Pin::new(&mut body), context)).await
+    {
+        let Ok(data) = frame.map_err(|_| Refused::BrokenOff)?.into_data() else { continue };
+        if bytes.len() + data.len() > limits.largest {
+            return Err(Refused::TooLarge(limits.largest));
+        }
+        if place.is_none() && bytes.len() + data.len() > limits.small {
+            place = Some(large.acquire().await.map_err(|_| Refused::NotStored)?);
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(bytes)
+}
+
+impl From<&Refused> for Arrival {
+    fn from(refused: &Refused) -> Self {
+        match refused {
+            Refused::Delivery(Rejected::Unauthenticated(_)) => Self::Unauthenticated,
+            Refused::Delivery(Rejected::Unreadable(_)) | Refused::BrokenOff => Self::Unreadable,
+            Refused::TooLarge(_) => Self::TooLarge,
+            Refused::TooSlow(_) => Self::TooSlow,
+            Refused::NotStored
+            | Refused::StoreFailed
+            | Refused::NoWorker
+            | Refused::NoSuchPath
+            | Refused::NoSuchHook
+            | Refused::Method => Self::NotStored,
+        }
+    }
+}

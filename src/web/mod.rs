@@ -1,0 +1,111 @@
+//! What answers on our own port: webhooks, and whether we are well.
+//!
+//! * `server`: the accept loop, with its limits and its end.
+//! * `hooks`: deliveries; nothing is answered with 2xx that isn't on disk.
+//! * `health`: alive, ready, and figures for Prometheus.
+//! * `error`: every refusal as one line of JSON.
+
+mod error;
+mod health;
+mod hooks;
+mod server;
+
+#[cfg(test)]
+mod tests;
+
+pub use health::{Beat, Pulse};
+pub use server::{Limits, serve, serve_within};
+
+use crate::app::App;
+use crate::ports::inbound::Inbound;
+use axum::Router;
+use axum::http::HeaderValue;
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use axum::routing::{get, post};
+use error::Refused;
+use health::Figures;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, Semaphore};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+
+/// Who may send to us, by the last part of their path `/hooks/{name}`.
+pub type Sources = BTreeMap<String, Arc<dyn Inbound>>;
+
+/// What a request may cost.
+#[derive(Clone, Copy, Debug)]
+pub struct BodyLimits {
+    /// Largest body, in bytes.
+    pub largest: usize,
+    /// A body larger than this, in bytes, needs one of the places for large ones.
+    pub small: usize,
+    /// Places for large bodies: how many are held in memory at once.
+    pub large_at_once: usize,
+    /// Time for a whole body to arrive.
+    pub time: Duration,
+}
+
+impl Default for BodyLimits {
+    fn default() -> Self {
+        Self { largest: 25 * 1024 * 1024, small: 256 * 1024, large_at_once: 8, time: Duration::from_secs(10) }
+    }
+}
+
+/// What the pages work with.
+pub struct Web {
+    app: App,
+    sources: Sources,
+    wake: Arc<Notify>,
+    pulse: Arc<Pulse>,
+    figures: Figures,
+    limits: BodyLimits,
+    large: Semaphore,
+}
+
+impl Web {
+    /// `wake` is told of every stored delivery; `pulse` tells whether the worker lives.
+    pub fn new(app: App, sources: Sources, wake: Arc<Notify>, pulse: Arc<Pulse>) -> Self {
+        let limits = BodyLimits::default();
+        let large = Semaphore::new(limits.large_at_once);
+        Self { app, sources, wake, pulse, figures: Figures::new(), limits, large }
+    }
+
+    /// The same with other limits.
+    pub fn with_limits(self, limits: BodyLimits) -> Self {
+        Self { limits, large: Semaphore::new(limits.large_at_once), ..self }
+    }
+
+    /// All routes. A panic in one of them is answered with 500 and harms no other.
+    pub fn router(self) -> Router {
+        let routes = Router::new()
+            .route("/hooks/{name}", post(hooks::receive))
+            .route("/healthz", get(health::alive))
+            .route("/readyz", get(health::ready))
+            .route("/metrics", get(health::metrics))
+            .fallback(async || Refused::NoSuchPath)
+            .method_not_allowed_fallback(async || Refused::Method)
+            .with_state(Arc::new(self));
+        guarded(routes)
+    }
+}
+
+/// Panics are caught, and headers say that nothing here is to be kept, framed or guessed at.
+fn guarded(routes: Router) -> Router {
+    let headers = [
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (CACHE_CONTROL, "no-store"),
+        (REFERRER_POLICY, "no-referrer"),
+        (X_FRAME_OPTIONS, "DENY"),
+        (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    ];
+    headers.into_iter().fold(
+        routes.layer(CatchPanicLayer::custom(error::panicked)),
+        |routes, (name, value)| {
+            routes.layer(SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value)))
+        },
+    )
+}
