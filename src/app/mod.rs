@@ -7,7 +7,9 @@
 //! * [`people`]: names of the policy become pinned ids; who holds what.
 //! * [`deliver`]: effects: release, reject, vote, cards, answers, reactions.
 //! * [`recheck`]: looks again, so that what was lost or done elsewhere ends in the same state.
+//! * [`audit`]: walks the whole ledger and checks its chains.
 
+pub mod audit;
 pub mod cast;
 pub mod commands;
 pub mod deliver;

@@ -12,7 +12,7 @@ use crate::ports::forge::Posted;
 use crate::ports::store::Room;
 
 /// Marker of a conversation's card.
-const CARD: &str = "card";
+const CARD: &str = "countersign:card";
 
 impl App {
     /// Brings the card of a conversation up to date: computed from the ledger as it is now.
@@ -104,7 +104,7 @@ impl App {
         text: &Prose,
     ) -> Result<(), Stopped> {
         let desk = self.desk(&to.conversation.forge)?;
-        let marker = format!("{}-{marker}", to.comment);
+        let marker = format!("countersign:{}-{marker}", to.comment);
         if !task.is_first_attempt() && desk.forge.find_own(&to.conversation, &marker).await?.is_some() {
             return self.done(task).await;
         }
@@ -122,6 +122,7 @@ impl App {
         text: &Prose,
     ) -> Result<(), Stopped> {
         let desk = self.desk(&at.forge)?;
+        let marker = &format!("countersign:{marker}");
         if !task.is_first_attempt() && desk.forge.find_own(at, marker).await?.is_some() {
             return self.done(task).await;
         }

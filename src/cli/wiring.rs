@@ -1,7 +1,7 @@
 //! From a checked configuration to a house that can run: the only file that names every adapter.
 
 use crate::app::worker::Worker;
-use crate::app::{App, Desk};
+use crate::app::{App, Desk, Stopped};
 use crate::config::{Config, GitLab, MergeRequestApproval, StoreUrl};
 use crate::domain::id::ForgeName;
 use crate::forge::gitlab::webhook::GitLabInbound;
@@ -15,7 +15,6 @@ use crate::web::{Pulse, Sources, Web, serve};
 use axum::Router;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -47,7 +46,7 @@ impl Clock for SystemClock {
 pub enum BuildError {
     /// The store can't be opened, or another process serves from it.
     #[error("[store]: {0}")]
-    Store(#[from] OpenError),
+    Store(OpenError),
     /// The HTTP client.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -85,7 +84,8 @@ pub struct Built {
 /// together. `tasks` waits for the store's writer, which ends after [`Built::close`].
 pub async fn build(config: &Config, clock: Arc<dyn Clock>, tasks: &TaskTracker) -> Result<Built, BuildError> {
     let around = Surroundings::new(Arc::clone(&clock), tasks.clone());
-    let store = Arc::new(SqliteStore::open(&address(&config.store), Access::Serve, around).await?);
+    let store = SqliteStore::open(&address(&config.store), Access::Serve, around).await;
+    let store = Arc::new(store.map_err(BuildError::Store)?);
     let http = Http::new(http::Limits::default())?;
     let (mut desks, mut sources) = (BTreeMap::new(), Sources::new());
     for settings in &config.gitlab {
@@ -101,28 +101,27 @@ pub async fn build(config: &Config, clock: Arc<dyn Clock>, tasks: &TaskTracker) 
 }
 
 impl Built {
-    /// Serves on the socket and works until told to stop; then finishes what runs, within [`DRAIN`], and
-    /// closes the store. What doesn't end in time is taken up by the next process. Errors when the worker
-    /// ended by itself, which only a defect does.
-    pub async fn run(self, listener: TcpListener, stop: CancellationToken) -> Result<(), WorkerEnded> {
-        let tasks = TaskTracker::new();
-        let (worker, pulse, halt) = (self.worker.clone(), Arc::clone(&self.pulse), stop.clone());
-        let ended = CancellationToken::new();
-        let guard = ended.clone().drop_guard();
+    /// Polls, serves on the socket and works until told to stop; then finishes what runs, within [`DRAIN`],
+    /// and closes the store. What doesn't end in time is taken up by the next process.
+    pub async fn run(self, listener: TcpListener, stop: CancellationToken) -> Result<(), RunError> {
+        self.app.start_polling().await?;
+        let (tasks, ended) = (TaskTracker::new(), CancellationToken::new());
+        let (worker, halt) = (self.worker.clone(), stop.clone());
+        let held = (self.pulse.beat(), ended.clone().drop_guard());
         tasks.spawn(async move {
-            let _held = (guard, pulse.beat());
+            let _held = held;
             worker.run(halt).await;
         });
         tasks.spawn(serve(listener, self.router.clone(), stop.clone(), tasks.clone()));
         tasks.close();
-        ended_or_stopped(&ended, &stop).await;
-        let by_itself = !stop.is_cancelled();
+        stop.run_until_cancelled(ended.cancelled()).await;
+        let told = stop.is_cancelled();
         stop.cancel();
         if tokio::time::timeout(DRAIN, tasks.wait()).await.is_err() {
             tracing::warn!("not everything finished in time; what is left is taken up at the next start");
         }
         self.close().await;
-        if by_itself { Err(WorkerEnded) } else { Ok(()) }
+        if told { Ok(()) } else { Err(RunError::WorkerEnded) }
     }
 
     /// Writes what is queued, closes the store and lets go of its lock.
@@ -131,25 +130,30 @@ impl Built {
     }
 }
 
-async fn ended_or_stopped(ended: &CancellationToken, stop: &CancellationToken) {
-    tokio::select! {
-        () = stop.cancelled() => {}
-        () = ended.cancelled() => {}
-    }
+/// Why a house stopped by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The periodic jobs could not be written.
+    #[error("polling can't be started")]
+    Polling(#[from] Stopped),
+    /// Only a defect ends the worker: a fresh process is better than one that takes and never works.
+    #[error("the worker ended by itself")]
+    WorkerEnded,
 }
 
-/// The worker ended although nobody told it to.
-#[derive(Debug, thiserror::Error)]
-#[error("the worker ended by itself")]
-pub struct WorkerEnded;
+/// The store beside a process that may serve from it: nothing is created, changed or locked.
+pub async fn open_beside(
+    config: &Config,
+    clock: Arc<dyn Clock>,
+    tasks: &TaskTracker,
+) -> Result<SqliteStore, OpenError> {
+    let around = Surroundings::new(clock, tasks.clone());
+    SqliteStore::open(&address(&config.store), Access::Beside, around).await
+}
 
 /// The store's address as the adapter takes it.
 pub fn address(url: &StoreUrl) -> String {
     let StoreUrl::Sqlite(path) = url;
-    path_address(path)
-}
-
-fn path_address(path: &Path) -> String {
     format!("sqlite:{}", path.display())
 }
 

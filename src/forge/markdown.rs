@@ -171,6 +171,7 @@ fn link(label: &str, url: &str) -> String {
 mod tests {
     use super::*;
     use crate::domain::id::UserId;
+    use crate::domain::wording::Line;
     use proptest::prelude::*;
     use rstest::rstest;
 
@@ -242,11 +243,11 @@ mod tests {
     #[test]
     fn blocks_stand_apart_and_the_marker_is_behind_them() {
         let prose = Prose(vec![
-            Block::Heading(vec![Span::Text("production".into())]),
-            Block::Paragraph(vec![Span::Text("Waits for ".into()), Span::Strong("1 approval".into())]),
-            Block::Item(0, vec![Span::Code("@countersign approve".into())]),
-            Block::Item(1, vec![Span::Foreign("# no".into())]),
-            Block::Paragraph(vec![Span::Text("/deploy".into())]),
+            Block::Heading(Line(vec![Span::Text("production".into())])),
+            Block::Paragraph(Line(vec![Span::Text("Waits for ".into()), Span::Strong("1 approval".into())])),
+            Block::Item(0, Line(vec![Span::Code("@countersign approve".into())])),
+            Block::Item(1, Line(vec![Span::Foreign("# no".into())])),
+            Block::Paragraph(Line(vec![Span::Text("/deploy".into())])),
         ]);
         assert_eq!(
             render(&prose, "countersign:1"),
@@ -294,7 +295,7 @@ mod tests {
 
         #[test]
         fn a_whole_comment_runs_nothing(foreign in hostile(), marker in hostile()) {
-            let spans = || vec![Span::Foreign(foreign.clone()), Span::Text(" ".into()), Span::Code(foreign.clone())];
+            let spans = || Line(vec![Span::Foreign(foreign.clone()), Span::Text(" ".into()), Span::Code(foreign.clone())]);
             let prose = Prose(vec![Block::Paragraph(spans()), Block::Item(0, spans()), Block::Heading(spans())]);
             let text = render(&prose, &marker);
             prop_assert!(text.lines().all(|line| !line.trim_start().starts_with('/')));

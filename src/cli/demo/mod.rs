@@ -14,15 +14,18 @@ mod stage;
 mod story;
 mod world;
 
+use super::serve::Signals;
 use super::wiring::SystemClock;
+use super::{Outcome, Trouble, block_on, say};
 use crate::ports::clock::Clock;
-use crate::web::serve;
+use crate::web::{Limits, serve_within};
 use anyhow::Context as _;
 use stage::Stage;
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -32,69 +35,83 @@ use world::{MergeRequest, World};
 const FORGE: &str = "gitlab";
 /// Where the page is, unless that is taken.
 const LISTEN: &str = "127.0.0.1:8080";
+/// The page's connections: idle ones are not waited for long.
+const LIMITS: Limits = Limits {
+    connections: 64,
+    header_time: Duration::from_secs(30),
+    header_bytes: 64 * 1024,
+    drain: Duration::from_secs(2),
+};
 /// How often the played server looks for itself: soon, since somebody is watching.
 const POLL: &str = "5s";
 
-/// Play a simulated world in the browser, or have its story told.
-#[derive(Clone, Debug, Default, clap::Args)]
-pub struct Demo {
+/// How the world is shown.
+#[derive(clap::Args)]
+pub(super) struct DemoArgs {
     /// Address of the page [default: 127.0.0.1:8080, or a free port where that is taken]
     #[arg(long, value_name = "ADDR")]
-    pub listen: Option<SocketAddr>,
+    listen: Option<SocketAddr>,
     /// Tell the story in the terminal and exit: 0 when it ended as told, 1 when it didn't
     #[arg(long, conflicts_with = "listen")]
-    pub once: bool,
+    once: bool,
 }
 
-impl Demo {
-    /// Runs until told to stop, or to the story's end.
-    pub async fn run(&self, stop: CancellationToken) -> anyhow::Result<ExitCode> {
-        if self.once { tell(&mut std::io::stdout()).await } else { self.play(stop).await }
+pub(super) fn run(args: &DemoArgs) -> Outcome {
+    if args.once {
+        return block_on(tell());
     }
+    block_on(async {
+        let mut signals = Signals::listen()?;
+        let stop = CancellationToken::new();
+        let playing = play(args.listen, stop.clone());
+        tokio::pin!(playing);
+        tokio::select! {
+            ended = &mut playing => return Ok(ended?),
+            _ = signals.next() => stop.cancel(),
+        }
+        Ok(playing.await?)
+    })
+}
 
-    async fn play(&self, stop: CancellationToken) -> anyhow::Result<ExitCode> {
-        let listener = self.bind().await?;
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let now = Arc::clone(&clock);
-        let world = World::new(Arc::new(move || now.now()), MergeRequest::default());
-        let tasks = TaskTracker::new();
-        let house = house::put_together(&world, Arc::clone(&clock), POLL, &tasks).await?;
-        world.gitlab.set_auto_deliver(true);
-        let stage = Stage::new(world.clone(), Arc::clone(&house.built.app.store), clock);
-        let (passing, halt) = (stage.clone(), stop.clone());
-        tasks.spawn(async move { passing.run(halt).await });
-        let address = listener.local_addr()?;
-        tasks.spawn(serve(listener, page::router(stage), stop.clone(), tasks.clone()));
-        writeln!(std::io::stdout(), "The demo is at http://{address}/ and ends with Ctrl-C.")?;
-        let ended = house.built.run(house.listener, stop.clone()).await;
-        stop.cancel();
-        world.gitlab.stop().await;
-        tasks.close();
-        tasks.wait().await;
-        drop(house.folder);
-        ended.map(|()| ExitCode::SUCCESS).context("the demo's server")
+/// Serves the page until told to stop.
+async fn play(listen: Option<SocketAddr>, stop: CancellationToken) -> anyhow::Result<ExitCode> {
+    let listener = bind(listen).await?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let now = Arc::clone(&clock);
+    let world = World::new(Arc::new(move || now.now()), MergeRequest::default());
+    let tasks = TaskTracker::new();
+    let house = house::put_together(&world, Arc::clone(&clock), POLL, &tasks).await?;
+    world.gitlab.set_auto_deliver(true);
+    let stage = Stage::new(world.clone(), Arc::clone(&house.built.app.store), clock);
+    let (passing, halt) = (stage.clone(), stop.clone());
+    tasks.spawn(async move { passing.run(halt).await });
+    say(format_args!("The demo is at http://{}/ and ends with Ctrl-C.", listener.local_addr()?))?;
+    tasks.spawn(serve_within(LIMITS, listener, page::router(stage), stop.clone(), tasks.clone()));
+    let ended = house.built.run(house.listener, stop.clone()).await;
+    stop.cancel();
+    world.gitlab.stop().await;
+    tasks.close();
+    tasks.wait().await;
+    drop(house.folder);
+    ended.map(|()| ExitCode::SUCCESS).context("the demo's server")
+}
+
+async fn bind(listen: Option<SocketAddr>) -> anyhow::Result<TcpListener> {
+    if let Some(address) = listen {
+        return TcpListener::bind(address).await.with_context(|| format!("listening on {address}"));
     }
-
-    async fn bind(&self) -> anyhow::Result<TcpListener> {
-        if let Some(address) = self.listen {
-            return TcpListener::bind(address).await.with_context(|| format!("listening on {address}"));
+    match TcpListener::bind(LISTEN).await {
+        Err(error) if error.kind() == ErrorKind::AddrInUse => {
+            TcpListener::bind("127.0.0.1:0").await.context("no free local port")
         }
-        match TcpListener::bind(LISTEN).await {
-            Err(error) if error.kind() == ErrorKind::AddrInUse => {
-                TcpListener::bind("127.0.0.1:0").await.context("no free local port")
-            }
-            bound => bound.with_context(|| format!("listening on {LISTEN}")),
-        }
+        bound => bound.with_context(|| format!("listening on {LISTEN}")),
     }
 }
 
-/// Tells the story; errors of the telling itself are those of a terminal or a port.
-async fn tell(out: &mut (dyn Write + Send)) -> anyhow::Result<ExitCode> {
-    match story::tell(out).await? {
+/// Tells the story, and which line did not come true if one didn't.
+async fn tell() -> Outcome {
+    match story::tell(&mut std::io::stdout()).await? {
         Ok(()) => Ok(ExitCode::SUCCESS),
-        Err(astray) => {
-            writeln!(std::io::stderr(), "{astray}")?;
-            Ok(ExitCode::FAILURE)
-        }
+        Err(astray) => Err(Trouble::Failed(astray.into())),
     }
 }

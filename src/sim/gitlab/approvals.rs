@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::hooks::HookEvent;
+use super::pipelines::Deployment;
 use super::projects::ApprovalRule;
 use super::state::{Refused, State};
 use super::{DeploymentId, GitLab, Grantee, Level, UserId};
@@ -151,31 +152,31 @@ impl State {
         if self.pending_approvals(known) > 0 || known.status != "blocked" {
             return;
         }
-        let by_rules = !self.approval_rules(known).is_empty();
+        let (by_rules, now) = (!self.approval_rules(known).is_empty(), self.time());
         if !by_rules {
             self.start(job);
         } else if self.settings.approved_becomes_created
             && let Some(known) = self.deployments.get_mut(&deployment)
         {
-            known.status = "created";
+            (known.status, known.updated_at) = ("created", now);
         }
     }
 
     /// The rules that an approval may count for, the project's own before its groups'.
-    pub(super) fn approval_rules(&self, deployment: &super::pipelines::Deployment) -> Vec<ApprovalRule> {
+    pub(super) fn approval_rules(&self, deployment: &Deployment) -> Vec<ApprovalRule> {
         let Some(home) = self.projects.get(&deployment.project) else { return Vec::new() };
         let protections = self.protections(home, self.environment_name(deployment.environment));
         protections.into_iter().flat_map(|protection| protection.approval_rules).collect()
     }
 
-    fn approval_count(&self, deployment: &super::pipelines::Deployment) -> u32 {
+    fn approval_count(&self, deployment: &Deployment) -> u32 {
         let Some(home) = self.projects.get(&deployment.project) else { return 0 };
         let protections = self.protections(home, self.environment_name(deployment.environment));
         protections.iter().map(|protection| protection.required_approval_count).sum()
     }
 
     /// How many approvals are missing. A rejection changes nothing about it.
-    pub(super) fn pending_approvals(&self, deployment: &super::pipelines::Deployment) -> u32 {
+    pub(super) fn pending_approvals(&self, deployment: &Deployment) -> u32 {
         let given = |rule: Option<u64>| {
             let votes = deployment.approvals.iter();
             let count = votes.filter(|vote| vote.status == "approved" && vote.rule == rule).count();

@@ -218,6 +218,11 @@ impl GitLab {
         self.with(|state| state.settings.disable_failing_hooks = on);
     }
 
+    /// Switches a hook on again, as a successful test request does.
+    pub fn enable_hook(&self, hook: HookId) {
+        self.with(|state| state.enable_hook(hook));
+    }
+
     /// How many deliveries wait.
     pub fn waiting_hooks(&self) -> usize {
         self.with(|state| state.outbox.len())
@@ -267,6 +272,12 @@ impl State {
             });
         }
         self.wake.notify_one();
+    }
+
+    pub(super) fn enable_hook(&mut self, hook: HookId) {
+        if let Some(hook) = self.hooks.get_mut(&hook) {
+            (hook.failures, hook.disabled_until) = (0, None);
+        }
     }
 
     pub(super) fn resend(&mut self, delivery: u64) -> bool {

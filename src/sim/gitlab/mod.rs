@@ -6,6 +6,7 @@
 mod access;
 mod approvals;
 mod hooks;
+mod jobs;
 mod merge_requests;
 mod notes;
 mod payloads;

@@ -59,6 +59,15 @@ pub(super) enum Posted {
     CommandsOnly(Result<Vec<String>, Refused>),
 }
 
+impl Posted {
+    fn note(self) -> Option<NoteId> {
+        match self {
+            Self::Note(id) => Some(id),
+            Self::CommandsOnly(_) => None,
+        }
+    }
+}
+
 impl GitLab {
     /// Comments on a merge request in the pages. `None` when quick actions swallowed all of it.
     pub fn comment_on_mr(
@@ -99,7 +108,7 @@ impl GitLab {
             let note = state.notes.get(&to).ok_or_else(|| Refused::not_found("Note"))?;
             let (project, discussion) = (note.project, Some(note.discussion.clone()));
             let reply = Draft { discussion, threaded: true, ..draft(note.place.clone(), text) };
-            state.post(project, by, reply).map(note_id)
+            state.post(project, by, reply).map(Posted::note)
         })
     }
 
@@ -119,7 +128,7 @@ impl GitLab {
     }
 
     fn comment(&self, project: ProjectId, by: UserId, draft: Draft) -> Result<Option<NoteId>, Refused> {
-        self.with(|state| state.post(project, by, draft).map(note_id))
+        self.with(|state| state.post(project, by, draft).map(Posted::note))
     }
 }
 
@@ -262,11 +271,4 @@ impl State {
 
 fn draft(place: Place, text: &str) -> Draft {
     Draft { place, text: text.into(), discussion: None, threaded: false, internal: false }
-}
-
-fn note_id(posted: Posted) -> Option<NoteId> {
-    match posted {
-        Posted::Note(id) => Some(id),
-        Posted::CommandsOnly(_) => None,
-    }
 }

@@ -82,6 +82,7 @@ pub(super) struct Token {
     pub(super) window: (Timestamp, u32),
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "switches that have nothing to do with each other")]
 pub(super) struct Settings {
     pub(super) version: Version,
     pub(super) licensed: bool,

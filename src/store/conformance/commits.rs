@@ -24,6 +24,7 @@ pub(in crate::store) async fn a_deployment_is_what_its_entries_say(store: Shared
         version: 5,
         superseded: true,
         votes: vec![vote(bob, Word::Approved), vote(alice, Word::Revoked)],
+        standing: Vec::new(),
         outcome: Some(Outcome::Waiting(Hold::StartByHand)),
     };
     assert_eq!(read(&store, 1).await, expected);

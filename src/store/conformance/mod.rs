@@ -146,11 +146,12 @@ pub(super) fn description(number: i64, conversation: Option<Conversation>) -> De
         gate: Gate::Native,
         creators: Creators { started_by: vec![account(1, "dana")], stand_ins: Known::Fact(Vec::new()) },
         conversation,
+        within_reach: None,
     }
 }
 
 pub(super) fn opened(number: i64) -> Entry {
-    Entry::Opened { description: Box::new(description(number, Some(merge_request(7)))) }
+    Entry::Opened { description: Box::new(description(number, Some(merge_request(7)))), standing: Vec::new() }
 }
 
 pub(super) fn vote(by: Account, word: Word) -> Vote {
@@ -158,7 +159,7 @@ pub(super) fn vote(by: Account, word: Word) -> Vote {
 }
 
 pub(super) fn voted(by: Account, word: Word) -> Entry {
-    Entry::Voted { vote: vote(by, word), policy: "policy".into() }
+    Entry::Voted { vote: vote(by, word), policy: "policy".into(), standing: Vec::new() }
 }
 
 pub(super) fn settled(outcome: Outcome) -> Entry {

@@ -9,7 +9,7 @@ fn numbers(deployments: &[Deployment]) -> Vec<i64> {
 }
 
 fn opened_in(number: i64, conversation: Option<Conversation>) -> Entry {
-    Entry::Opened { description: Box::new(description(number, conversation)) }
+    Entry::Opened { description: Box::new(description(number, conversation)), standing: Vec::new() }
 }
 
 pub(in crate::store) async fn conversations_list_their_deployments_newest_first(store: Shared) {

@@ -1,8 +1,8 @@
 //! The sentences that stories are told in.
 
 use super::world::World;
-use countersign::sim::faults::{Action, Rule};
-use countersign::sim::gitlab::{DeploymentView, HookFaults, JobSpec};
+use countersign::sim::faults::{Action, HookFaults, Rule};
+use countersign::sim::gitlab::{DeploymentView, JobSpec};
 
 type Told = Result<(), String>;
 

@@ -10,6 +10,7 @@ use countersign::sim::gitlab::{
     ApprovalRule, GitLab, Iid, JobSpec, Level, NewHook, NewPipeline, NoteId, NoteView, PipelineId, ProjectId,
     ProtectedEnvironment, UserId,
 };
+use countersign::web;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -136,6 +137,11 @@ impl World {
                     protection.rule(ApprovalRule::level(Level::MAINTAINER, 2))
                 } else {
                     protection.rule(ApprovalRule::user(self.users["countersign"]))
+                };
+                let protection = if on("maintainers may approve in GitLab too") {
+                    protection.rule(ApprovalRule::level(Level::MAINTAINER, 1))
+                } else {
+                    protection
                 };
                 gitlab.protect_environment(self.project, protection);
             }
@@ -287,8 +293,7 @@ async fn serve(text: &str, clock: Arc<dyn Clock>, stop: &CancellationToken) -> S
     let built = wiring::build(&config, clock, &tracker).await.unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let router = built.router.clone();
-    tracker.spawn(countersign::web::serve(listener, router, stop.clone(), tracker.clone()));
+    tracker.spawn(web::serve(listener, built.router.clone(), stop.clone(), tracker.clone()));
     built.app.start_polling().await.unwrap();
     Server { store: built.app.store.clone(), worker: built.worker.clone(), address }
 }

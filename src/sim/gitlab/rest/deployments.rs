@@ -47,7 +47,7 @@ impl State {
             "created_at" => found.sort_by_key(|known| (known.created_at, known.id)),
             "updated_at" => found.sort_by_key(|known| (known.updated_at, known.id)),
             "finished_at" => {
-                found.sort_by_key(|known| (Reverse(known.finished_at.is_some()), known.finished_at))
+                found.sort_by_key(|known| (Reverse(known.finished_at.is_some()), known.finished_at));
             }
             "ref" => found.sort_by(|one, other| one.git_ref.cmp(&other.git_ref)),
             _ => return Err(Refused::param("order_by does not have a valid value")),

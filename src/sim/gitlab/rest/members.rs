@@ -10,27 +10,21 @@ impl State {
     /// `/members`, `/members/:user`, `/members/all`, `/members/all/:user` of a project.
     pub(super) fn project_members(&self, visit: Visit<'_>, rest: &[&str]) -> Reply {
         let home = self.project(visit.project)?;
-        match rest {
-            ["all", rest @ ..] => {
-                let all: Vec<Membership> = self.members_of_project(home).into_values().collect();
-                self.members(visit.call, &all, rest)
-            }
-            _ => self.members(visit.call, &home.members, rest),
+        if let ["all", rest @ ..] = rest {
+            let all: Vec<Membership> = self.members_of_project(home).into_values().collect();
+            return self.members(visit.call, &all, rest);
         }
+        self.members(visit.call, &home.members, rest)
     }
 
     /// The same of a group.
     pub(super) fn group_members(&self, call: &Call, group: GroupId, rest: &[&str]) -> Reply {
-        match rest {
-            ["all", rest @ ..] => {
-                let all: Vec<Membership> = self.members_of_group(group).into_values().collect();
-                self.members(call, &all, rest)
-            }
-            _ => {
-                let direct = self.groups.get(&group).map_or(&[][..], |group| &group.members);
-                self.members(call, direct, rest)
-            }
+        if let ["all", rest @ ..] = rest {
+            let all: Vec<Membership> = self.members_of_group(group).into_values().collect();
+            return self.members(call, &all, rest);
         }
+        let direct = self.groups.get(&group).map_or(&[][..], |group| &group.members);
+        self.members(call, direct, rest)
     }
 
     fn members(&self, call: &Call, members: &[Membership], rest: &[&str]) -> Reply {
