@@ -112,10 +112,19 @@ fn voted(vote: &Vote, standing: &[RuleStanding]) -> String {
         Source::Forge => "in GitLab's own pages",
     };
     let reason = vote.reason.as_ref().map(|reason| format!(": “{reason}”")).unwrap_or_default();
+    let count = match vote.word {
+        Word::Approved | Word::Revoked => tally(standing),
+        Word::Rejected => String::new(),
+    };
+    let stop = if vote.reason.is_some() { "" } else { "." };
+    format!("{} {word} {place}{reason}{stop}{count}", vote.by.username)
+}
+
+/// ` 1 of 2.`
+fn tally(standing: &[RuleStanding]) -> String {
     let filled: usize = standing.iter().map(|rule| rule.filled_by.len()).sum();
     let needed: u32 = standing.iter().map(|rule| rule.required).sum();
-    let stop = if vote.reason.is_some() { "" } else { "." };
-    format!("{} {word} {place}{reason}{stop} {filled} of {needed}.", vote.by.username)
+    format!(" {filled} of {needed}.")
 }
 
 fn settled(outcome: &Outcome) -> String {

@@ -196,7 +196,7 @@ impl World {
         Ok(())
     }
 
-    /// Retries the job of a deployment: a new deployment, with approvals from zero.
+    /// Retries the job of a deployment: a new deployment, with approvals from zero. GitLab refuses after a rejection.
     pub(crate) fn retry(&self, by: Person, deployment: DeploymentId) -> Result<(), Refused> {
         let job = self.gitlab.deployment(deployment).and_then(|deployment| deployment.job);
         let job = job.ok_or_else(|| refused(404, "404 Not found"))?;

@@ -27,7 +27,10 @@ pub(crate) fn next(world: &World, notes: &[NoteView], trouble: &Trouble) -> &'st
         "success" => {
             "It is deployed. Deploy again, make GitLab answer 500 and approve: the answers come when it is back."
         }
-        _ => "One rejection was final. Press “Retry”: that is a new deployment, and its approvals start at zero.",
+        _ => {
+            "One rejection was final, and GitLab retries no rejected job. Deploy again: approvals of the new \
+             deployment start at zero."
+        }
     }
 }
 

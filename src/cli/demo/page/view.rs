@@ -222,6 +222,9 @@ fn environment(stage: &Stage, name: &'static str, needed: u32) -> Environment {
 
 fn row(stage: &Stage, deployment: &DeploymentView) -> Row {
     let job = deployment.job.and_then(|job| stage.world.gitlab.job(job));
+    // GitLab retries no job whose deployment was rejected.
+    let rejected = job.as_ref().is_some_and(|job| job.failure_reason.is_some());
+    let ended = matches!(deployment.status.as_str(), "success" | "failed" | "canceled");
     let votes = deployment.approvals.iter().map(|vote| format!("{} {}", vote.user, vote.status));
     Row {
         id: deployment.id,
@@ -231,7 +234,7 @@ fn row(stage: &Stage, deployment: &DeploymentView) -> Row {
         at: clock(deployment.created_at),
         job: job.map(|job| format!("{}: {}", job.name, job.status)).unwrap_or_default(),
         votes: votes.collect(),
-        can_retry: matches!(deployment.status.as_str(), "success" | "failed" | "canceled"),
+        can_retry: ended && !rejected,
     }
 }
 
