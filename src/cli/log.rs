@@ -25,9 +25,9 @@ enum LogFormat {
     Json,
 }
 
-/// Starts the log; a second start changes nothing.
-pub(super) fn start(args: &LogArgs) {
-    let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
+/// Starts the log, at this level unless `RUST_LOG` says otherwise; a second start changes nothing.
+pub(super) fn start(args: &LogArgs, level: LevelFilter) {
+    let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     let _ = match args.log_format {
         LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).try_init(),

@@ -2,12 +2,14 @@
 //!
 //! * [`wiring`]: the only file that names every adapter.
 //! * `serve`, `check`, `migrate`, `audit`: one file for each command.
+//! * `demo`: the true server against a simulated world, to be played or told.
 //! * `log`: where the log goes and how it looks.
 //!
 //! Exit codes: 0 done and sound, 1 findings or a failure, 2 unusable as it stands (configuration, arguments).
 
 mod audit;
 mod check;
+mod demo;
 mod log;
 mod migrate;
 mod serve;
@@ -21,6 +23,7 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
+use tracing_subscriber::filter::LevelFilter;
 
 /// How long what ignores the end may still hold it up.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
@@ -41,11 +44,23 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Look for what is wrong with configuration, tokens, hooks and protected environments
     Check(check::CheckArgs),
+    /// Play a simulated world in the browser, or have its story told: no configuration, no token
+    Demo(demo::DemoArgs),
     /// Create the store or bring its schema up to date
     Migrate(migrate::MigrateArgs),
     /// Check or export the ledger of decisions
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+}
+
+impl Command {
+    /// What is logged unless `RUST_LOG` says otherwise: the demo makes trouble on purpose, so it tells of errors only.
+    fn log_level(&self) -> LevelFilter {
+        match self {
+            Self::Demo(_) => LevelFilter::ERROR,
+            Self::Serve(_) | Self::Check(_) | Self::Migrate(_) | Self::Audit(_) => LevelFilter::INFO,
+        }
+    }
 }
 
 /// Which configuration.
@@ -100,10 +115,11 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2));
         }
     };
-    log::start(&cli.log);
+    log::start(&cli.log, cli.command.log_level());
     let outcome = match cli.command {
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Demo(args) => demo::run(&args),
         Command::Migrate(args) => migrate::run(&args),
         Command::Audit(command) => audit::run(&command),
     };

@@ -242,8 +242,9 @@ pub trait Talk: Send + Sync {
     async fn comment(&self, at: &CommentRef) -> Result<Option<Comment>, Failure>;
     /// Comments of a conversation written after `since`, oldest first, without the forge's own.
     async fn comments_since(&self, at: &Conversation, since: Timestamp) -> Result<Vec<Comment>, Failure>;
-    /// Our own account's comment in the conversation that carries this marker.
-    async fn find_own(&self, at: &Conversation, marker: &str) -> Result<Option<i64>, Failure>;
+    /// Our own account's comments in the conversation that carry this marker, newest first; one unless a
+    /// frozen process doubled it.
+    async fn find_own(&self, at: &Conversation, marker: &str) -> Result<Vec<i64>, Failure>;
     /// Answers in the comment's discussion.
     async fn reply(&self, to: &CommentRef, text: &str) -> Result<Posted, Failure>;
     /// Writes a comment of its own.

@@ -1,0 +1,72 @@
+//! The demo's story in the terminal: told as Markdown, and each line checked against what GitLab shows.
+//!
+//! Nothing here waits: the clock is moved by hand, webhooks are delivered when the story says so, and the worker
+//! works until it has nothing left to do.
+
+mod scenes;
+mod teller;
+
+use super::house;
+use super::world::{MergeRequest, World};
+use crate::sim::clock::HandClock;
+use jiff::Timestamp;
+use std::io::Write;
+use teller::{HandTime, Teller};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// When the story happens: 2026-05-08 10:00 UTC.
+const BEGINS: Timestamp = Timestamp::constant(1_778_234_400, 0);
+
+/// The story went another way than it was told.
+#[derive(Debug, thiserror::Error)]
+#[error("The story went astray in line {line}: “{told}” did not come true.{}", shown(.saw))]
+pub(crate) struct Astray {
+    /// The line's number, from 1.
+    pub(crate) line: usize,
+    /// The line.
+    pub(crate) told: String,
+    /// What was to be seen instead, where that helps.
+    pub(crate) saw: String,
+}
+
+fn shown(saw: &str) -> String {
+    if saw.is_empty() { String::new() } else { format!("\nInstead: {saw}") }
+}
+
+/// Tells it. The outer error is a broken terminal or a missing port; the inner one a line that did not come true.
+pub(crate) async fn tell(out: &mut (dyn Write + Send)) -> anyhow::Result<Result<(), Astray>> {
+    let time = HandClock::at(BEGINS);
+    let clock = HandTime::new(time.clone());
+    let world = World::new(time.now(), MergeRequest::default());
+    let tasks = TaskTracker::new();
+    let stop = CancellationToken::new();
+    let house = house::put_together(&world, clock, "60s", &tasks).await?;
+    let router = house.built.router.clone();
+    tasks.spawn(crate::web::serve(house.listener, router, stop.clone(), tasks.clone()));
+    let mut teller = Teller::new(world, house.built, time, out);
+    let ended = scenes::play(&mut teller).await;
+    stop.cancel();
+    teller.close().await;
+    tasks.close();
+    tasks.wait().await;
+    drop(house.folder);
+    match ended {
+        Ok(()) => Ok(Ok(())),
+        Err(teller::Ended::Astray(astray)) => Ok(Err(astray)),
+        Err(teller::Ended::Broken(error)) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_story_ends_as_told_and_reads_the_same_every_time() {
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        tell(&mut first).await.unwrap().unwrap();
+        tell(&mut second).await.unwrap().unwrap();
+        assert_eq!(String::from_utf8(first).unwrap(), String::from_utf8(second).unwrap());
+    }
+}
