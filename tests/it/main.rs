@@ -7,6 +7,7 @@
 )]
 
 mod cli;
+mod docs;
 mod doctor;
 mod house;
 mod story;
