@@ -121,7 +121,7 @@ impl App {
         Ok(Some(within_reach(&entry.policy, &accounts, &facts)))
     }
 
-    /// The one conversation that a deployment's card stands in (DESIGN §9 "Where the forge card goes").
+    /// The one conversation that a deployment's card stands in.
     pub async fn place(
         &self,
         desk: &Desk,

@@ -1,4 +1,4 @@
-//! What a command's target comes to: which deployments it means (DESIGN §9 "Which deployment").
+//! What a command's target comes to: which deployments it means.
 
 use super::commands::{MOST_SHOWN, Speaker};
 use super::{App, Desk, Stopped};
@@ -232,7 +232,7 @@ fn by_names(stage: &Stage, speaker: &Speaker, verb: Verb, names: &[String]) -> C
     }
 }
 
-/// What an environment's name means (DESIGN §9 "Which deployment"): the newest run that already waited
+/// What an environment's name means: the newest run that already waited
 /// when the comment was written, unless its writer can only have seen an older one.
 fn by_name(stage: &Stage, speaker: &Speaker, verb: Verb, name: &str) -> Chosen {
     let all: Vec<&Deployment> = stage.here.iter().filter(|d| d.description.environment == name).collect();

@@ -230,7 +230,7 @@ fn account_in(scene: &Scene, id: i64) -> Account {
     }
 }
 
-/// DESIGN §2 once more, slowly and by brute force.
+/// The rules once more, slowly and by brute force.
 fn literally(scene: &Scene) -> Ends {
     let said = |word: Word| (1..=PEOPLE).filter(move |id| last_word(scene, *id) == Some(word));
     if let Some(who) = said(Word::Rejected).find(|id| counts(scene, *id, Word::Rejected) == Some(true)) {
