@@ -370,3 +370,27 @@ fn an_audit_needs_a_store_and_makes_none() {
     assert_eq!(desk.run(&["audit", "verify"]).code, 2);
     assert!(!desk.folder.path().join("ledger.db").exists());
 }
+
+#[test]
+fn an_offline_check_speaks_to_no_forge_and_makes_no_store() {
+    let desk = Desk::new();
+    let ran = desk.run(&["check", "--offline"]);
+    assert_eq!(ran.code, 0, "{}", ran.out);
+    assert!(
+        ran.out.contains("there is no store yet") && ran.out.ends_with("0 findings, 0 warnings\n"),
+        "{}",
+        ran.out
+    );
+    assert!(!desk.folder.path().join("ledger.db").exists());
+    assert_eq!(desk.run(&["check"]).code, 1, "its forge can't be reached");
+}
+
+#[test]
+fn a_store_that_is_none_is_found() {
+    let desk = Desk::new();
+    std::fs::write(desk.folder.path().join("ledger.db"), "no database at all".repeat(100)).unwrap();
+    let ran = desk.run(&["check", "--offline"]);
+    assert_eq!(ran.code, 1, "{}", ran.out);
+    assert!(ran.out.contains("finding") && ran.out.contains("ledger.db"), "{}", ran.out);
+    assert_eq!(desk.run(&["serve"]).code, 2);
+}

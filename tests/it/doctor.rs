@@ -29,9 +29,15 @@ struct Ward {
     policy: String,
 }
 
+/// Production, where Maintainers may deploy and nobody has to approve yet.
+fn protection() -> ProtectedEnvironment {
+    ProtectedEnvironment::new("production").deployers(Level::MAINTAINER)
+}
+
 impl Ward {
     async fn new() -> Self {
-        let gitlab = GitLab::new(HandClock::at("2026-11-21T08:00:00Z".parse().unwrap()).now());
+        // Far ahead, so that the project was active lately whenever the test runs.
+        let gitlab = GitLab::new(HandClock::at("2100-01-01T08:00:00Z".parse().unwrap()).now());
         let url = gitlab.start().await.unwrap();
         gitlab.add_group("acme", None);
         let project = gitlab.add_project("acme/shop");
@@ -51,7 +57,7 @@ impl Ward {
             settings: "secret_tokens = [\"sesame\"]\n".to_owned(),
             policy: policy.to_owned(),
         };
-        ward.protect(ward.protection().rule(ApprovalRule::user(ward.bot)));
+        ward.protect(protection().rule(ApprovalRule::user(ward.bot)));
         ward
     }
 
@@ -59,10 +65,6 @@ impl Ward {
         let ward = Self::new().await;
         ward.gitlab.add_hook(ward.project, NewHook::new(HOOK).every_event().token("sesame"));
         ward
-    }
-
-    fn protection(&self) -> ProtectedEnvironment {
-        ProtectedEnvironment::new("production").deployers(Level::MAINTAINER)
     }
 
     fn protect(&self, protection: ProtectedEnvironment) {
@@ -163,14 +165,14 @@ async fn an_environment_without_protection_is_found() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_environment_without_approvals_is_found() {
     let ward = Ward::with_hook().await;
-    ward.protect(ward.protection());
+    ward.protect(protection());
     ward.finds("can be released without us");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rule_for_others_alone_is_found_twice() {
     let ward = Ward::with_hook().await;
-    ward.protect(ward.protection().rule(ApprovalRule::level(Level::MAINTAINER, 2)));
+    ward.protect(protection().rule(ApprovalRule::level(Level::MAINTAINER, 2)));
     let (code, text) = ward.check();
     assert_eq!(code, 1, "{text}");
     assert!(text.contains("can be released without us: no rule is for @countersign alone"), "{text}");
@@ -180,7 +182,7 @@ async fn a_rule_for_others_alone_is_found_twice() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rule_of_others_beside_ours_is_found() {
     let ward = Ward::with_hook().await;
-    let rules = ward.protection().rule(ApprovalRule::user(ward.bot));
+    let rules = protection().rule(ApprovalRule::user(ward.bot));
     ward.protect(rules.rule(ApprovalRule::level(Level::MAINTAINER, 1)));
     ward.finds("our vote is not enough");
 }
@@ -188,7 +190,7 @@ async fn a_rule_of_others_beside_ours_is_found() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_older_count_of_approvals_is_found() {
     let ward = Ward::with_hook().await;
-    ward.protect(ward.protection().legacy_count(1));
+    ward.protect(protection().legacy_count(1));
     ward.finds("everybody who may deploy can approve it");
 }
 
@@ -273,7 +275,7 @@ async fn a_forge_that_cant_be_reached_is_found() {
 async fn votes_in_peoples_names_need_an_administrator() {
     let mut ward = Ward::with_hook().await;
     let token = ward.gitlab.add_token(ward.bot, &["api", "sudo"]);
-    ward.settings.push_str(&format!("vote_as = \"sudo\"\nsudo_token = \"{token}\"\n"));
+    ward.settings = format!("{}vote_as = \"sudo\"\nsudo_token = \"{token}\"\n", ward.settings);
     ward.policy =
         ward.policy.lines().filter(|line| !line.starts_with("deploy_access")).collect::<Vec<_>>().join("\n");
     ward.finds("@countersign of sudo_token is no administrator");
@@ -322,4 +324,28 @@ async fn a_webhook_to_another_place_isnt_ours() {
     ward.gitlab
         .add_hook(ward.project, NewHook::new("https://elsewhere.example.com/hooks/gitlab").every_event());
     ward.warns("no webhook goes to https://countersign.example.com/hooks/gitlab");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn projects_that_a_pattern_covers_are_looked_at() {
+    let mut ward = Ward::with_hook().await;
+    ward.policy = ward.policy.replace("acme/shop", "acme/**");
+    ward.protect(protection());
+    ward.finds("acme/shop: production needs no approvals on GitLab");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pattern_that_covers_no_project_is_warned_of() {
+    let mut ward = Ward::with_hook().await;
+    ward.policy = ward.policy.replace("acme/shop", "umbrella/**");
+    ward.warns("no project that the policies cover was active");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_entry_shadowed_by_an_earlier_one_is_judged_by_the_earlier_one() {
+    let mut ward = Ward::with_hook().await;
+    let manual = "[[environment]]\non = \"gitlab\"\nproject = \"acme/shop\"\nname = \"prod*\"\n\
+                  gate = \"manual_job\"\ndeploy_access_levels = [{ user = \"alice\" }]\n";
+    ward.policy = format!("{manual}{}", ward.policy);
+    ward.finds("production asks for approvals on GitLab, which `manual_job` never gives");
 }
