@@ -86,10 +86,8 @@ pub struct Branch {
 /// Looks at how a forge is set up.
 #[async_trait]
 pub trait Inspect: Send + Sync {
-    /// The bot's token.
+    /// The token that is looked with.
     async fn credential(&self) -> Result<Credential, Failure>;
-    /// The administrator's token, where one is configured.
-    async fn sudo_credential(&self) -> Result<Option<Credential>, Failure>;
     /// A project by full path.
     async fn surroundings(&self, path: &str) -> Result<Surroundings, Failure>;
     /// Webhooks of a project; those of its groups can't be seen.

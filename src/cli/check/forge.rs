@@ -30,6 +30,8 @@ const MOST_PROJECTS: usize = 20;
 /// Looks at one forge.
 pub(super) struct Doctor<'a> {
     pub(super) forge: &'a dyn Patient,
+    /// The forge seen with the administrator's token, where one is configured.
+    pub(super) root: Option<&'a dyn Inspect>,
     pub(super) settings: &'a GitLab,
     pub(super) config: &'a Config,
     pub(super) clock: &'a dyn Clock,
@@ -69,12 +71,10 @@ impl<'a> Doctor<'a> {
     }
 
     async fn sudo_token(&mut self) {
-        if self.settings.sudo_token.is_none() {
-            return;
-        }
+        let Some(root) = self.root else { return };
         let what = format!("{}: the account of sudo_token", self.name());
-        let answer = self.forge.sudo_credential().await;
-        let Some(Some(token)) = self.report.read(&what, answer) else { return };
+        let answer = root.credential().await;
+        let Some(token) = self.report.read(&what, answer) else { return };
         self.lasts(&token, "sudo_token");
         self.has_scopes(&token, "sudo_token", &["api", "sudo"]);
         if !token.admin {

@@ -13,9 +13,10 @@ mod report;
 
 use super::wiring::{self, SystemClock};
 use super::{ConfigArgs, Outcome, Trouble, block_on, say};
-use crate::config::{Config, StoreUrl};
+use crate::config::{Config, GitLab, StoreUrl};
 use crate::net::http::{Http, Limits};
 use crate::ports::clock::Clock;
+use crate::ports::inspect::Inspect;
 use crate::ports::store::Store;
 use crate::store::sqlite::{OpenError, SqliteStore};
 use clap::Args;
@@ -106,12 +107,21 @@ fn absent(path: &Path, report: &mut Report) {
     }
 }
 
+/// The same forge, seen with the administrator's token: the serving process gives that token no way to look.
+fn as_root(settings: &GitLab) -> Option<GitLab> {
+    let token = settings.sudo_token.clone()?;
+    Some(GitLab { token, sudo_token: None, ..settings.clone() })
+}
+
 async fn forges(config: &Config, store: Option<&dyn Store>, report: &mut Report) -> Result<(), Trouble> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let http = Http::new(Limits::default())?;
     for settings in &config.gitlab {
         let forge = wiring::gitlab(settings, &http, &clock).map_err(Trouble::unusable)?;
-        Doctor { forge: &forge, settings, config, clock: clock.as_ref(), report }.examine(store).await;
+        let root = as_root(settings).map(|settings| wiring::gitlab(&settings, &http, &clock));
+        let root = root.transpose().map_err(Trouble::unusable)?;
+        let root = root.as_ref().map(|root| root as &dyn Inspect);
+        Doctor { forge: &forge, root, settings, config, clock: clock.as_ref(), report }.examine(store).await;
     }
     Ok(())
 }

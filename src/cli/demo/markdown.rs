@@ -132,7 +132,10 @@ mod tests {
 
     #[rstest::rstest]
     #[case::words("a *b* **c** `d`", "<p>a <em>b</em> <strong>c</strong> <code>d</code></p>")]
-    #[case::fence("```rust\nlet a = \"<b>\";\n```", "<pre><code>let a = &quot;&lt;b&gt;&quot;;\n</code></pre>")]
+    #[case::fence(
+        "```rust\nlet a = \"<b>\";\n```",
+        "<pre><code>let a = &quot;&lt;b&gt;&quot;;\n</code></pre>"
+    )]
     #[case::list("- a\n  - b", "<ul><li>a<ul><li>b</li></ul></li></ul>")]
     #[case::the_cards_marker("card\n\n<!-- countersign:card -->", "<p>card</p>")]
     #[case::heading("### `production`: running", "<h4><code>production</code>: running</h4>")]
@@ -166,7 +169,8 @@ mod tests {
 
     #[test]
     fn a_terminal_gets_lines() {
-        let card = "### `production`: waiting\n\n- **d4711** job\n  - 0 of 2\n\nTo decide, write.\n\n<!-- m -->";
+        let card =
+            "### `production`: waiting\n\n- **d4711** job\n  - 0 of 2\n\nTo decide, write.\n\n<!-- m -->";
         assert_eq!(lines(card), ["production: waiting", "- d4711 job", "- 0 of 2", "To decide, write."]);
     }
 }

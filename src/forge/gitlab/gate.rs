@@ -2,14 +2,12 @@
 
 use super::GitLab;
 use super::client::{Change, Client};
-use super::inspect;
 use super::wire::Cast;
 use crate::domain::deployment::Description;
 use crate::domain::id::ProjectId;
 use crate::domain::ledger::Word;
 use crate::ports::failure::{Failure, Refusal};
 use crate::ports::forge::{Gatekeeper, PersonsVote};
-use crate::ports::inspect::Credential;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
@@ -44,16 +42,12 @@ impl GitLab {
     }
 }
 
-/// The administrator's token. All it can do is to cast a vote in a person's name, and to say what it is.
+/// The administrator's token. All it can do is to cast a vote in a person's name.
 pub(super) struct SudoVoter(Client);
 
 impl SudoVoter {
     pub(super) fn new(client: Client) -> Self {
         Self(client)
-    }
-
-    pub(super) async fn credential(&self) -> Result<Credential, Failure> {
-        inspect::credential(&self.0).await
     }
 
     async fn vote(&self, deployment: &Description, vote: &PersonsVote) -> Result<(), Failure> {

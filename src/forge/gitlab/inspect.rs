@@ -21,13 +21,6 @@ impl Inspect for GitLab {
         credential(&self.client).await
     }
 
-    async fn sudo_credential(&self) -> Result<Option<Credential>, Failure> {
-        match &self.sudo {
-            Some(sudo) => sudo.credential().await.map(Some),
-            None => Ok(None),
-        }
-    }
-
     async fn surroundings(&self, path: &str) -> Result<Surroundings, Failure> {
         let seen: ProjectSeen = self.client.get(&["projects", path], &[]).await?;
         Ok(Surroundings {

@@ -144,8 +144,7 @@ impl Scene {
         let notes = world.gitlab.notes_of(world.project, world.request);
         let environments: Vec<Environment> =
             ENVIRONMENTS.into_iter().map(|(name, needed)| environment(stage, name, needed)).collect();
-        let trouble =
-            Trouble { outage: stage.is_out(), losing: stage.is_losing(), lost: world.hooks().1 };
+        let trouble = Trouble { outage: stage.is_out(), losing: stage.is_losing(), lost: world.hooks().1 };
         let hint = hint::next(world, &notes, &trouble);
         Ok(Self { threads: threads(&notes), environments, chains: stage.ledger().await?, trouble, hint })
     }

@@ -72,12 +72,7 @@ pub(super) struct Teller<'a> {
 }
 
 impl<'a> Teller<'a> {
-    pub(super) fn new(
-        world: World,
-        built: Built,
-        time: HandClock,
-        out: &'a mut (dyn Write + Send),
-    ) -> Self {
+    pub(super) fn new(world: World, built: Built, time: HandClock, out: &'a mut (dyn Write + Send)) -> Self {
         Self { world, built, time, out, line: 0 }
     }
 
