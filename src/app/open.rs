@@ -40,13 +40,18 @@ impl App {
         let creators = self.creators(desk, sighting, project.id, Some(&place)).await?;
         let within_reach = self.reach(desk, project, entry, &creators).await?;
         let mut description = describe(desk, project, sighting, entry.gate, creators);
-        description.blocked_at = blocked_at.unwrap_or(description.blocked_at);
+        // A hook's time is only believed within what the forge itself tells.
+        let (made, touched) = (sighting.created_at, sighting.updated_at.max(sighting.created_at));
+        description.blocked_at = blocked_at.unwrap_or(touched).clamp(made, touched);
         description.within_reach = within_reach;
         description.conversation = Some(place.clone());
         let now = self.clock.now();
         let mut commit = Commit::at(now);
-        commit.changes.push(opening(description, entry));
-        commit.changes.extend(self.superseded_on_arrival(desk, project, sighting).await?);
+        let mut opening = opening(description, entry);
+        if self.is_superseded_on_arrival(desk, project, sighting).await? {
+            opening.entries.push(Entry::Superseded);
+        }
+        commit.changes.push(opening);
         commit.jobs.push(self.effect(Effect::SyncCard { conversation: place }, now)?);
         self.commit_opening(commit).await
     }
@@ -83,20 +88,14 @@ impl App {
     }
 
     /// A deployment that waits while a later one of another run was started is superseded from the start.
-    async fn superseded_on_arrival(
+    async fn is_superseded_on_arrival(
         &self,
         desk: &Desk,
         project: &Project,
         sighting: &Sighting,
-    ) -> Result<Option<Change>, Stopped> {
+    ) -> Result<bool, Stopped> {
         let started = desk.forge.newest_started(project.id, &sighting.environment).await?;
-        let superseded =
-            started.is_some_and(|newer| newer.number > sighting.number && newer.run != sighting.run);
-        Ok(superseded.then(|| Change {
-            deployment: DeploymentId::new(desk.forge.name(), project.id, sighting.number),
-            expected: 1,
-            entries: vec![Entry::Superseded],
-        }))
+        Ok(started.is_some_and(|newer| newer.number > sighting.number && newer.run != sighting.run))
     }
 
     /// Could the policy be filled at all? Said at once on the card if not.

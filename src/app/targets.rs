@@ -257,6 +257,9 @@ fn by_name(stage: &Stage, speaker: &Speaker, verb: Verb, name: &str) -> Chosen {
     }
     let open: Vec<Deployment> =
         of_run.iter().filter(|d| d.status.takes_votes()).map(|d| (*d).clone()).collect();
+    if let (Verb::Approve, Some(overtaken)) = (verb, open.iter().find(|d| d.superseded)) {
+        return Chosen::Say(answer::overtaken(&overtaken.description, &speaker.spelling));
+    }
     Chosen::These(if open.is_empty() { of_run.into_iter().cloned().collect() } else { open })
 }
 

@@ -35,7 +35,7 @@ fn add_section(blocks: &mut Vec<Block>, section: &Section<'_>, spelling: &Spelli
             add_rules(blocks, deployment);
         }
     }
-    if let Some(waiting) = section.newest.iter().find(|d| d.status == Status::Blocked) {
+    if let Some(waiting) = section.newest.iter().find(|d| d.status == Status::Blocked && !d.superseded) {
         add_how_to_act(blocks, section, waiting, spelling);
     }
     if !section.older.is_empty() {
