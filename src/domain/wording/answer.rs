@@ -55,7 +55,9 @@ pub fn later_word_stands(deployment: &Description, later: Word) -> Prose {
 pub fn rejection_final(deployment: &Description) -> Prose {
     let line = Line::of("You rejected ").subject(deployment);
     Prose::paragraph(
-        line.text(". One rejection is final: the deployment fails. To deploy after all, retry its job."),
+        line.text(
+            ". One rejection is final: the deployment fails. To deploy after all, run its pipeline again.",
+        ),
     )
 }
 
@@ -179,14 +181,16 @@ fn started_by(deployment: &Deployment) -> Line {
 fn rejected_by(deployment: &Deployment) -> Line {
     let rejection = deployment.votes.iter().rev().find(|vote| vote.word == Word::Rejected);
     let Some(vote) = rejection else {
-        return Line::of("it was rejected in ").forge().text(". Retry its job for a new deployment.");
+        return Line::of("it was rejected in ")
+            .forge()
+            .text(". Run its pipeline again for a new deployment.");
     };
     let line = Line::of("it was rejected by ").person(&vote.by);
     let line = match &vote.reason {
         Some(reason) => line.text(" (").foreign(reason).text(")"),
         None => line,
     };
-    line.text(". One rejection is final; retry its job for a new deployment.")
+    line.text(". One rejection is final; run its pipeline again for a new deployment.")
 }
 
 /// The forge took the person's vote (`vote_as = "sudo"`).
@@ -317,9 +321,11 @@ pub fn moved_on(older: &Description, newer: &Description, verb: &str, spelling: 
 pub fn overtaken(deployment: &Description, spelling: &Spelling) -> Prose {
     let line = Line::default().subject(deployment).text(" was overtaken by a later deployment");
     Prose::paragraph(
-        line.text(", so a name doesn't approve it: it would put the older commit back. If you mean that, write ")
-            .code(spelling.command(&format!("approve d{}", deployment.number)))
-            .text("."),
+        line.text(
+            ", so a name doesn't approve it: it would put the older commit back. If you mean that, write ",
+        )
+        .code(spelling.command(&format!("approve d{}", deployment.number)))
+        .text("."),
     )
 }
 

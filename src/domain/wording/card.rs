@@ -79,7 +79,8 @@ fn what(deployment: &Deployment) -> Line {
     if !creators.is_empty() {
         line = line.text(", started by ").people(&creators);
     }
-    line.text(format!(", waiting since {}.", utc(description.blocked_at)))
+    let since = if deployment.status.takes_votes() { "waiting since" } else { "asked for at" };
+    line.text(format!(", {since} {}.", utc(description.blocked_at)))
 }
 
 fn creators(deployment: &Deployment) -> Vec<crate::domain::actor::Account> {
