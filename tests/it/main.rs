@@ -6,5 +6,6 @@
     reason = "a test ends where it fails"
 )]
 
+mod demo;
 mod house;
 mod story;

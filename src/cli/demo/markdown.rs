@@ -16,7 +16,7 @@ pub(crate) fn html(markdown: &str) -> String {
             Event::End(TagEnd::HtmlBlock) => {
                 let block = raw.take().unwrap_or_default();
                 if !is_html_comment(&block) {
-                    html.push_str(&format!("<p>{}</p>", escape(block.trim())));
+                    html.push_str(&enclosed("p", block.trim()));
                 }
             }
             Event::End(tag) => push_tag(&mut html, "</", tag),
@@ -30,7 +30,7 @@ pub(crate) fn html(markdown: &str) -> String {
             | Event::InlineMath(text)
             | Event::DisplayMath(text)
             | Event::FootnoteReference(text) => html.push_str(&escape(&text)),
-            Event::Code(text) => html.push_str(&format!("<code>{}</code>", escape(&text))),
+            Event::Code(text) => html.push_str(&enclosed("code", &text)),
             Event::SoftBreak | Event::HardBreak => html.push_str("<br>"),
             Event::Rule => html.push_str("<hr>"),
             Event::TaskListMarker(done) => html.push_str(if done { "☑ " } else { "☐ " }),
@@ -45,9 +45,8 @@ pub(crate) fn lines(markdown: &str) -> Vec<String> {
     for event in events(markdown) {
         match event {
             Event::Start(tag) if tag.to_end() == TagEnd::Item => text.push_str("\n- "),
-            Event::Start(_) | Event::Html(_) | Event::InlineHtml(_) => {}
             Event::End(tag) if is_block(tag) => text.push('\n'),
-            Event::End(_) => {}
+            Event::Start(_) | Event::End(_) | Event::Html(_) | Event::InlineHtml(_) => {}
             Event::Text(words)
             | Event::Code(words)
             | Event::InlineMath(words)
@@ -75,7 +74,7 @@ fn is_block(tag: TagEnd) -> bool {
 
 fn push_tag(html: &mut String, bracket: &str, tag: TagEnd) {
     for element in elements(tag, bracket == "</") {
-        html.push_str(&format!("{bracket}{element}>"));
+        html.extend([bracket, element, ">"]);
     }
 }
 
@@ -111,6 +110,10 @@ fn elements(tag: TagEnd, closing: bool) -> &'static [&'static str] {
     }
 }
 
+fn enclosed(element: &str, text: &str) -> String {
+    format!("<{element}>{}</{element}>", escape(text))
+}
+
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
@@ -132,7 +135,10 @@ mod tests {
 
     #[rstest::rstest]
     #[case::words("a *b* **c** `d`", "<p>a <em>b</em> <strong>c</strong> <code>d</code></p>")]
-    #[case::fence("```rust\nlet a = \"<b>\";\n```", "<pre><code>let a = &quot;&lt;b&gt;&quot;;\n</code></pre>")]
+    #[case::fence(
+        "```rust\nlet a = \"<b>\";\n```",
+        "<pre><code>let a = &quot;&lt;b&gt;&quot;;\n</code></pre>"
+    )]
     #[case::list("- a\n  - b", "<ul><li>a<ul><li>b</li></ul></li></ul>")]
     #[case::the_cards_marker("card\n\n<!-- countersign:card -->", "<p>card</p>")]
     #[case::heading("### `production`: running", "<h4><code>production</code>: running</h4>")]
@@ -166,7 +172,8 @@ mod tests {
 
     #[test]
     fn a_terminal_gets_lines() {
-        let card = "### `production`: waiting\n\n- **d4711** job\n  - 0 of 2\n\nTo decide, write.\n\n<!-- m -->";
+        let card =
+            "### `production`: waiting\n\n- **d4711** job\n  - 0 of 2\n\nTo decide, write.\n\n<!-- m -->";
         assert_eq!(lines(card), ["production: waiting", "- d4711 job", "- 0 of 2", "To decide, write."]);
     }
 }

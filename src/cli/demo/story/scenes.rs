@@ -14,7 +14,9 @@ pub(super) async fn play(t: &mut Teller<'_>) -> Told {
         "A simulated GitLab on local ports, the true server and worker against it. Every line below was checked \
          against what that GitLab shows.",
     )?;
-    t.print("Production needs two approvals from members of `acme/sre`: alice and bob. mallory is no member.")?;
+    t.print(
+        "Production needs two approvals from members of `acme/sre`: alice and bob. mallory is no member.",
+    )?;
     a_deployment_is_blocked(t).await?;
     who_may_approve(t).await?;
     two_people_approve(t).await?;
@@ -29,8 +31,10 @@ async fn a_deployment_is_blocked(t: &mut Teller<'_>) -> Told {
     let request = t.world.gitlab.merge_request(t.world.project, t.world.request);
     let opened = request.as_ref().is_some_and(|request| request.author == "dana" && request.iid == 1);
     t.told("dana opens merge request !1 “Let customers pay in euro” in acme/shop.", opened, request)?;
-    t.does("dana runs a pipeline that deploys it to production.", |world| world.deploy(Person::Dana, "production"))
-        .await?;
+    t.does("dana runs a pipeline that deploys it to production.", |world| {
+        world.deploy(Person::Dana, "production")
+    })
+    .await?;
     let environments = t.world.gitlab.environments(t.world.project);
     let blocked = environments.iter().any(|row| row.name == "production" && row.blocked);
     t.told("GitLab's environments page says: production is `blocked`.", blocked, environments)?;
@@ -71,7 +75,11 @@ async fn swallowed(t: &mut Teller<'_>) -> Told {
     .await?;
     let after = t.notes().iter().filter(|note| note.author == "bob" && !note.system).count();
     let taken = arrived.is_none() && before == after;
-    t.told("GitLab takes that as its own approval of the merge request; no comment appears.", taken, arrived)?;
+    t.told(
+        "GitLab takes that as its own approval of the merge request; no comment appears.",
+        taken,
+        arrived,
+    )?;
     match t.said("approved the merge request") {
         Some(hint) => t.quoted("says once what works", &hint),
         None => t.told("countersign says what works.", false, t.notes()),
@@ -79,11 +87,16 @@ async fn swallowed(t: &mut Teller<'_>) -> Told {
 }
 
 async fn one_rejection_is_final(t: &mut Teller<'_>) -> Told {
-    t.chapter("## 4. One rejection is final", "And the next deployment starts at zero: approvals belong to one deployment and one commit.")?;
-    t.does("dana deploys another commit to production.", |world| world.deploy(Person::Dana, "production")).await?;
+    t.chapter(
+        "## 4. One rejection is final",
+        "And the next deployment starts at zero: approvals belong to one deployment and one commit.",
+    )?;
+    t.does("dana deploys another commit to production.", |world| world.deploy(Person::Dana, "production"))
+        .await?;
     t.asks(Person::Alice, "@countersign approve production", "1 approval is still missing").await?;
     t.asks(Person::Bob, "@countersign reject production", "needs a reason").await?;
-    t.asks(Person::Bob, "@countersign reject production the tax office says no", "One rejection is final").await?;
+    t.asks(Person::Bob, "@countersign reject production the tax office says no", "One rejection is final")
+        .await?;
     let job = t.world.newest("production").and_then(|d| d.job).and_then(|job| t.world.gitlab.job(job));
     let failed = job.as_ref().is_some_and(|job| job.failure_reason.as_deref() == Some("deployment_rejected"));
     t.told("GitLab: the job has failed with `deployment_rejected`.", failed, job)?;
@@ -93,18 +106,23 @@ async fn one_rejection_is_final(t: &mut Teller<'_>) -> Told {
     })
     .await?;
     let again = t.world.newest("production");
-    let anew = again.as_ref().is_some_and(|d| d.id > rejected && d.status == "blocked" && d.approvals.is_empty());
-    t.told("GitLab: the new deployment is `blocked`; alice's approval of the old one means nothing.", anew, &again)?;
+    let anew =
+        again.as_ref().is_some_and(|d| d.id > rejected && d.status == "blocked" && d.approvals.is_empty());
+    t.told(
+        "GitLab: the new deployment is `blocked`; alice's approval of the old one means nothing.",
+        anew,
+        &again,
+    )?;
     let card = t.said("0 of 2 from members of acme/sre").is_some();
     t.told("The card says the same: 0 of 2.", card, t.notes())
 }
 
 async fn a_webhook_is_lost(t: &mut Teller<'_>) -> Told {
     t.chapter("## 5. A webhook is lost", "Whoever relies on webhooks alone waits for ever.")?;
-    let lost = t.world.hooks().1;
+    let lost = t.world.hooks().lost;
     t.world.lose_next_hook();
     let note = t.comments(Person::Alice, "@countersign approve production").await?;
-    t.told("The webhook about it gets lost on its way.", t.world.hooks().1 == lost + 1, t.world.hooks())?;
+    t.told("The webhook about it gets lost on its way.", t.world.hooks().lost == lost + 1, t.world.hooks())?;
     let silent = t.answers_to(note).is_empty();
     t.told("countersign says nothing: it hasn't heard of it.", silent, t.answers_to(note))?;
     t.print("- A minute later it looks for itself.")?;
@@ -113,7 +131,10 @@ async fn a_webhook_is_lost(t: &mut Teller<'_>) -> Told {
 }
 
 async fn gitlab_is_out_of_order(t: &mut Teller<'_>) -> Told {
-    t.chapter("## 6. GitLab is out of order", "What was acknowledged is on disk, and is done when it can be.")?;
+    t.chapter(
+        "## 6. GitLab is out of order",
+        "What was acknowledged is on disk, and is done when it can be.",
+    )?;
     t.world.begin_outage();
     t.print("- GitLab's API begins to answer 500 to every call.")?;
     let before = t.built.app.store.depth(t.now()).await?;
@@ -121,7 +142,11 @@ async fn gitlab_is_out_of_order(t: &mut Teller<'_>) -> Told {
     let depth = t.built.app.store.depth(t.now()).await?;
     let silent = t.answers_to(note).is_empty() && t.status("production") == "blocked";
     t.told("Production stays `blocked`: what can't be checked is not approved.", silent, t.answers_to(note))?;
-    t.told("The comment waits in countersign's store.", depth.later > before.later && depth.dead == 0, depth)?;
+    t.told(
+        "The comment waits in countersign's store.",
+        depth.later > before.later && depth.dead == 0,
+        depth,
+    )?;
     t.world.end_trouble();
     t.print("- GitLab is well again.")?;
     t.pass(SignedDuration::from_secs(60)).await?;
@@ -131,7 +156,10 @@ async fn gitlab_is_out_of_order(t: &mut Teller<'_>) -> Told {
 }
 
 async fn the_ledger(t: &mut Teller<'_>) -> Told {
-    t.chapter("## 7. The ledger", "Who decided what, when, in a chain of hashes that shows every later change.")?;
+    t.chapter(
+        "## 7. The ledger",
+        "Who decided what, when, in a chain of hashes that shows every later change.",
+    )?;
     let project = ProjectId(i64::try_from(t.world.project).unwrap_or_default());
     let store = t.built.app.store.clone();
     let chains = ledger::read(store.as_ref(), &ForgeName::new(FORGE), project).await?;
