@@ -2,20 +2,21 @@
 
 use super::gather::{Case, standing};
 use super::observe::change;
+use super::targets::Chosen;
 use super::{App, Desk, Stopped};
 use crate::domain::actor::Account;
-use crate::domain::card::newest_run;
-use crate::domain::command::{Command, Misunderstood, Resolved, Target, TargetError, Verb};
+use crate::domain::command::{Command, Misunderstood, Verb};
 use crate::domain::decide::{eligibility, newest_words};
-use crate::domain::deployment::{Deployment, Description, Status};
+use crate::domain::deployment::{Deployment, Status};
 use crate::domain::effect::{Ballot, Effect};
 use crate::domain::id::{CommentRef, Conversation, DeploymentId, Project};
 use crate::domain::ledger::{Entry, RuleStanding, Source, Undone, Vote, Word};
 use crate::domain::policy::{Gate, VoteAs};
 use crate::domain::verdict::{Outcome, Verdict, WhyNot};
-use crate::domain::wording::{Prose, Spelling, answer, explain, help};
+use crate::domain::wording::{Prose, Spelling, answer, explain};
 use crate::ports::failure::Failure;
-use crate::ports::store::{Change, Room};
+use crate::ports::forge::Sighting;
+use crate::ports::store::Change;
 use jiff::Timestamp;
 
 /// How many deployments of a conversation commands and cards look at.
@@ -83,22 +84,6 @@ impl Plan {
     }
 }
 
-/// The deployments that a command may mean.
-struct Stage {
-    /// Those of this conversation, newest first.
-    here: Vec<Deployment>,
-    /// Names of all environments of the project that we know.
-    environments: Vec<String>,
-    /// What the card has shown.
-    room: Room,
-}
-
-/// What a command's target comes to.
-enum Chosen {
-    These(Vec<Deployment>),
-    Say(Prose),
-}
-
 impl App {
     /// Works out what the commands come to. Reads the forge, writes nothing (but may open what was not
     /// yet known to wait).
@@ -135,90 +120,20 @@ impl App {
             let spoken =
                 Spoken { speaker, verb: command.verb, reason: reason.as_deref(), line: command.line };
             for deployment in &targets {
-                self.carry_out(&mut plan, &spoken, deployment).await?;
+                let seen = stage.listed.get(&deployment.description.number);
+                self.carry_out(&mut plan, &spoken, deployment, seen).await?;
             }
         }
         Ok(plan)
     }
 
-    async fn stage(&self, desk: &Desk, speaker: &Speaker) -> Result<Stage, Stopped> {
-        let conversation = &speaker.comment.conversation;
-        let here = self.store.deployments_in(conversation, MOST_SHOWN).await?;
-        let all = self.store.deployments_of(desk.forge.name(), conversation.project, None, 200).await?;
-        let mut environments: Vec<String> =
-            here.iter().chain(&all).map(|d| d.description.environment.clone()).collect();
-        environments.sort_unstable();
-        environments.dedup();
-        Ok(Stage { here, environments, room: self.store.room(conversation).await? })
-    }
-
-    /// Finds what a command means. If nothing here fits, the project is looked at once: a hook may have
-    /// been lost.
-    async fn choose(
-        &self,
-        desk: &Desk,
-        speaker: &Speaker,
-        stage: &mut Stage,
-        command: &Command,
-    ) -> Result<(Chosen, Option<String>), Stopped> {
-        if matches!(command.verb, Verb::Help) {
-            return Ok((Chosen::Say(help::help(&speaker.spelling)), None));
-        }
-        let first = self.match_target(desk, speaker, stage, command).await?;
-        if let (Chosen::These(_), _) = first {
-            return Ok(first);
-        }
-        if stage.here.iter().any(|d| d.status.takes_votes()) && !is_unknown(stage, desk, command) {
-            return Ok(first);
-        }
-        self.look_at_project(desk, &speaker.project).await?;
-        *stage = self.stage(desk, speaker).await?;
-        self.match_target(desk, speaker, stage, command).await
-    }
-
-    async fn match_target(
-        &self,
-        desk: &Desk,
-        speaker: &Speaker,
-        stage: &Stage,
-        command: &Command,
-    ) -> Result<(Chosen, Option<String>), Stopped> {
-        if command.verb == Verb::Blocked {
-            let waiting: Vec<&Deployment> = stage.here.iter().filter(|d| d.status.takes_votes()).collect();
-            return Ok((Chosen::Say(answer::blocked_list(&waiting)), None));
-        }
-        let names: Vec<&str> = stage.environments.iter().map(String::as_str).collect();
-        let Resolved { target, reason } = match command.resolve(&names, desk.exact_case) {
-            Ok(resolved) => resolved,
-            Err(error) => return Ok((Chosen::Say(bad_target(&error, &stage.here)), None)),
-        };
-        let chosen = match target {
-            Target::None => without_target(stage, speaker, command.verb),
-            Target::Number(number) => self.by_number(desk, speaker, number).await?,
-            Target::Environment(name) => by_name(stage, speaker, command.verb, &name),
-            Target::Glob { environments, .. } => by_names(stage, speaker, command.verb, &environments),
-        };
-        Ok((chosen, reason))
-    }
-
-    async fn by_number(&self, desk: &Desk, speaker: &Speaker, number: i64) -> Result<Chosen, Stopped> {
-        let project = speaker.project.id;
-        let id = DeploymentId::new(desk.forge.name(), project, number);
-        if self.store.deployment(&id).await?.is_none() {
-            self.changed(desk, project, number, None).await?;
-        }
-        Ok(match self.store.deployment(&id).await? {
-            Some(deployment) => Chosen::These(vec![deployment]),
-            None => Chosen::Say(answer::unknown_number(number)),
-        })
-    }
-
-    /// One command on one deployment.
+    /// One command on one deployment; `seen` when it was listed for this very decision.
     async fn carry_out(
         &self,
         plan: &mut Plan,
         spoken: &Spoken<'_>,
         deployment: &Deployment,
+        seen: Option<&Sighting>,
     ) -> Result<(), Stopped> {
         let description = &deployment.description;
         let Some(word) = spoken.word() else { return self.tell(plan, spoken.verb, deployment).await };
@@ -226,7 +141,7 @@ impl App {
             plan.say(answer::not_waiting(deployment, word));
             return Ok(());
         }
-        match self.gather(deployment, Some(spoken.speaker.account.id)).await {
+        match self.gather_seen(deployment, spoken.speaker.account.id, seen).await {
             Ok(Some(case)) if case.waits() => vote(plan, spoken, word, &Ground { deployment, case: &case }),
             Ok(None) => plan.say(answer::no_policy(Some(&description.environment))),
             Ok(Some(_)) | Err(Stopped::Forge(Failure::NotFound)) => {
@@ -329,9 +244,7 @@ impl Spoken<'_> {
 
 fn vote(plan: &mut Plan, spoken: &Spoken<'_>, word: Word, ground: &Ground<'_>) {
     let (description, case) = (&ground.deployment.description, ground.case);
-    if !case.has_gate() {
-        plan.say(answer::no_native_gate(description));
-    } else if word == Word::Rejected && spoken.reason.is_none() && case.policy.reject_needs_reason {
+    if word == Word::Rejected && spoken.reason.is_none() && case.policy.reject_needs_reason {
         plan.say(answer::reason_needed(description, &spoken.speaker.spelling));
     } else if word == Word::Revoked {
         revoke(plan, spoken, ground);
@@ -419,135 +332,4 @@ fn revoke(plan: &mut Plan, spoken: &Spoken<'_>, ground: &Ground<'_>) {
         Some(_) | None => answer::nothing_to_revoke(description),
     });
     plan.record(deployment, &speaker.comment.conversation, entries);
-}
-
-/// The words named nothing that we know here.
-fn is_unknown(stage: &Stage, desk: &Desk, command: &Command) -> bool {
-    let names: Vec<&str> = stage.environments.iter().map(String::as_str).collect();
-    match command.resolve(&names, desk.exact_case) {
-        Err(_) => true,
-        Ok(Resolved { target: Target::Environment(name), .. }) => {
-            !stage.here.iter().any(|d| d.description.environment == name && d.status.takes_votes())
-        }
-        Ok(_) => false,
-    }
-}
-
-fn bad_target(error: &TargetError, here: &[Deployment]) -> Prose {
-    let waiting = waiting(here);
-    match error {
-        TargetError::Unknown { word, did_you_mean } => {
-            answer::unknown_target(word, did_you_mean.as_deref(), &waiting)
-        }
-        TargetError::NoMatch { pattern } | TargetError::BadGlob { pattern, .. } => {
-            answer::unknown_target(pattern, None, &waiting)
-        }
-        TargetError::BrokenQuote { word } => answer::unknown_target(word, None, &waiting),
-    }
-}
-
-fn waiting(here: &[Deployment]) -> Vec<&Description> {
-    here.iter().filter(|d| d.status.takes_votes() && !d.superseded).map(|d| &d.description).collect()
-}
-
-/// Without a target: what waits here, if it is one thing; superseded ones need their number.
-fn without_target(stage: &Stage, speaker: &Speaker, verb: Verb) -> Chosen {
-    let mut environments: Vec<String> = stage
-        .here
-        .iter()
-        .filter(|d| d.status.takes_votes() && !d.superseded)
-        .map(|d| d.description.environment.clone())
-        .collect();
-    environments.sort_unstable();
-    environments.dedup();
-    let waiting = waiting(&stage.here);
-    let runs: std::collections::BTreeSet<_> = waiting.iter().map(|d| (&d.environment, d.run)).collect();
-    match environments.as_slice() {
-        [] => nothing_waits(stage, verb),
-        [only] if runs.len() == 1 => by_name(stage, speaker, verb, only),
-        [only] if by_name_is_clear(stage, speaker, verb, only) => by_name(stage, speaker, verb, only),
-        _ if verb.decides() => Chosen::Say(answer::name_one(&waiting, verb.name(), &speaker.spelling)),
-        _ => Chosen::These(stage.here.iter().filter(|d| d.status.takes_votes()).cloned().collect()),
-    }
-}
-
-fn by_name_is_clear(stage: &Stage, speaker: &Speaker, verb: Verb, name: &str) -> bool {
-    matches!(by_name(stage, speaker, verb, name), Chosen::These(_))
-}
-
-/// Nothing waits: what ended last is named, so that a late approver learns how.
-fn nothing_waits(stage: &Stage, verb: Verb) -> Chosen {
-    let newest = newest_run(stage.here.iter());
-    let last: Vec<Deployment> =
-        stage.here.iter().filter(|d| Some(d.description.run) == newest).cloned().collect();
-    if last.is_empty() || verb == Verb::Blocked {
-        return Chosen::Say(answer::nothing_blocked());
-    }
-    Chosen::These(last)
-}
-
-fn by_names(stage: &Stage, speaker: &Speaker, verb: Verb, names: &[String]) -> Chosen {
-    let mut all = Vec::new();
-    for name in names {
-        match by_name(stage, speaker, verb, name) {
-            Chosen::These(some) => all.extend(some),
-            Chosen::Say(text) if stage.here.iter().any(|d| d.description.environment == *name) => {
-                return Chosen::Say(text);
-            }
-            Chosen::Say(_) => {}
-        }
-    }
-    let open: Vec<Deployment> = all.iter().filter(|d| d.status.takes_votes()).cloned().collect();
-    match (open.is_empty(), all.is_empty()) {
-        (false, _) => Chosen::These(open),
-        (true, false) => Chosen::These(all),
-        (true, true) => Chosen::Say(answer::nothing_blocked()),
-    }
-}
-
-/// What an environment's name means (DESIGN §9 "Which deployment"): the newest run that already waited
-/// when the comment was written, unless its writer can only have seen an older one.
-fn by_name(stage: &Stage, speaker: &Speaker, verb: Verb, name: &str) -> Chosen {
-    let all: Vec<&Deployment> = stage.here.iter().filter(|d| d.description.environment == name).collect();
-    let then: Vec<&Deployment> =
-        all.iter().copied().filter(|d| d.description.blocked_at <= speaker.at).collect();
-    let Some(newest) = newest_run(then.iter().copied()) else {
-        return Chosen::Say(match all.first() {
-            Some(later) => answer::not_yet_blocked(&later.description),
-            None => answer::unknown_target(name, None, &waiting(&stage.here)),
-        });
-    };
-    let of_run: Vec<&Deployment> = then.iter().copied().filter(|d| d.description.run == newest).collect();
-    if verb.decides()
-        && let Some((older, newer)) = unseen(stage, speaker, &then, &of_run)
-    {
-        return Chosen::Say(answer::moved_on(
-            &older.description,
-            &newer.description,
-            verb.name(),
-            &speaker.spelling,
-        ));
-    }
-    let open: Vec<Deployment> =
-        of_run.iter().filter(|d| d.status.takes_votes()).map(|d| (*d).clone()).collect();
-    Chosen::These(if open.is_empty() { of_run.into_iter().cloned().collect() } else { open })
-}
-
-/// An older deployment was shown here, and this one not before the comment was written.
-fn unseen<'a>(
-    stage: &Stage,
-    speaker: &Speaker,
-    all: &[&'a Deployment],
-    newest: &[&'a Deployment],
-) -> Option<(&'a Deployment, &'a Deployment)> {
-    let shown = |d: &Deployment| stage.room.shown.iter().find(|(id, _)| id == d.id()).map(|(_, at)| *at);
-    let newer =
-        newest.iter().find(|d| d.status.takes_votes() && shown(d).is_none_or(|at| speaker.at <= at))?;
-    let older = all.iter().find(|d| {
-        d.description.run != newer.description.run
-            && d.status.takes_votes()
-            && !d.superseded
-            && shown(d).is_some_and(|at| at < speaker.at)
-    })?;
-    Some((older, newer))
 }

@@ -247,7 +247,8 @@ impl App {
         }
         if let Some(job) = &sighting.job {
             match desk.forge.cancel(description.project.id, job.id).await {
-                Ok(()) | Err(Failure::Refused(_) | Failure::NotFound) => {}
+                Ok(()) | Err(Failure::NotFound) => {}
+                // Refused: the job could still be played, so nothing is settled, and it is tried again.
                 Err(failure) => return Err(failure.into()),
             }
         }

@@ -3,11 +3,11 @@
 use super::people::known;
 use super::{App, Desk, Stopped};
 use crate::domain::actor::{Account, Known};
-use crate::domain::decide::decide;
+use crate::domain::decide::{decide, newest_words};
 use crate::domain::deployment::{Creators, Deployment};
 use crate::domain::facts::Facts;
 use crate::domain::id::{Conversation, Place, ProjectId, UserId};
-use crate::domain::ledger::{RuleStanding, Vote};
+use crate::domain::ledger::{RuleStanding, Vote, Word};
 use crate::domain::policy::{Entry, Gate, Policy, VoteAs};
 use crate::domain::verdict::{Outcome, Statement, Verdict};
 use crate::ports::forge::{Progress, Sighting};
@@ -42,25 +42,15 @@ impl Case {
         verdict
     }
 
-    /// It waits on the forge, in a way that a vote or a play could end.
-    pub fn waits(&self) -> bool {
-        self.sighting.state == Progress::Waiting && self.sighting.job.as_ref().is_some_and(|job| job.manual)
-    }
-
-    /// There is something at the gate that our decision could open.
-    pub fn has_gate(&self) -> bool {
-        match self.gate {
-            Gate::ManualJob => true,
-            Gate::Native => {
-                self.sighting.approvals.as_ref().is_some_and(|a| a.pending > 0 || !a.rules.is_empty())
-            }
-        }
-    }
-
-    /// The digest under which the ledger names the policy.
+    /// The digest under which the ledger names the policy: hex SHA-256.
     pub fn policy_digest(&self) -> String {
         let text = serde_json::to_string(&self.policy).unwrap_or_default();
         hex::encode(Sha256::digest(text.as_bytes()))
+    }
+
+    /// It waits on the forge, in a way that a vote or a play could end.
+    pub fn waits(&self) -> bool {
+        self.sighting.state == Progress::Waiting && self.sighting.job.as_ref().is_some_and(|job| job.manual)
     }
 }
 
@@ -86,6 +76,22 @@ impl App {
         self.gather_around(deployment, also, sighting, entry).await.map(Some)
     }
 
+    /// As [`App::gather`]. What a list showed a moment ago is enough where our own policy decides; a list
+    /// has no approvals, so where the forge's rules decide the deployment itself is read.
+    pub async fn gather_seen(
+        &self,
+        deployment: &Deployment,
+        by: UserId,
+        seen: Option<&Sighting>,
+    ) -> Result<Option<Case>, Stopped> {
+        match (self.entry_of(deployment), seen) {
+            (Some(entry), Some(seen)) if entry.vote_as == VoteAs::Bot => {
+                self.gather_around(deployment, Some(by), seen.clone(), entry).await.map(Some)
+            }
+            _ => self.gather(deployment, Some(by)).await,
+        }
+    }
+
     /// As [`App::gather`], around a sighting that was read a moment ago for this very decision.
     pub async fn gather_around(
         &self,
@@ -98,7 +104,9 @@ impl App {
         let desk = self.desk(&description.forge)?;
         let project = description.project.id;
         let policy = effective_policy(entry, &sighting);
-        let mut users: BTreeSet<UserId> = deployment.votes.iter().map(|vote| vote.by.id).collect();
+        let words = newest_words(&deployment.votes);
+        let standing = words.values().filter(|vote| vote.word != Word::Revoked);
+        let mut users: BTreeSet<UserId> = standing.map(|vote| vote.by.id).collect();
         users.extend(also);
         let read = self.read_people(desk, project, &policy, &users).await?;
         let creators = self.creators(desk, &sighting, project, description.conversation.as_ref()).await?;

@@ -3,6 +3,7 @@
 //! * [`intake`]: verified bytes become a stored delivery.
 //! * [`worker`]: leases jobs and hands each to its use case.
 //! * [`react`]: a comment becomes a decision, written in one commit.
+//! * [`targets`] and [`commands`]: which deployments a command means, and what it comes to.
 //! * [`gather`]: reads the facts of one decision live from the forge.
 //! * [`people`]: names of the policy become pinned ids; who holds what.
 //! * [`deliver`]: effects: release, reject, vote, cards, answers, reactions.
@@ -21,6 +22,7 @@ pub mod people;
 pub mod react;
 pub mod recheck;
 pub mod talk;
+pub mod targets;
 pub mod worker;
 
 use crate::domain::id::ForgeName;

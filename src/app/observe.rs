@@ -55,7 +55,7 @@ impl App {
     pub async fn observe(&self, deployment: &Deployment) -> Result<(), Stopped> {
         let mut deployment = deployment.clone();
         for _ in 0..TRIES {
-            if deployment.status.is_final() {
+            if deployment.status.is_final() && deployment.status != Status::Rejected {
                 return Ok(());
             }
             match self.observe_once(&deployment).await {
@@ -267,14 +267,15 @@ fn started(state: Progress) -> bool {
 fn progress(before: Status, sighting: &Sighting) -> Vec<Entry> {
     let player = || sighting.job.as_ref().and_then(|job| job.user.clone());
     let start = match before {
-        Status::Blocked => Some(Outcome::Bypassed(player())),
+        // Rejected here, and started in the forge's pages all the same: the ledger tells.
+        Status::Rejected if !started(sighting.state) => return Vec::new(),
+        Status::Blocked | Status::Rejected => Some(Outcome::Bypassed(player())),
         Status::Approved => Some(Outcome::StartedBy(player())),
         Status::Released | Status::Bypassed => None,
         Status::Releasing
         | Status::Rejecting
         | Status::Deployed
         | Status::Failed
-        | Status::Rejected
         | Status::Cancelled
         | Status::Gone => return Vec::new(),
     };
@@ -283,10 +284,17 @@ fn progress(before: Status, sighting: &Sighting) -> Vec<Entry> {
         Progress::Running => vec![start],
         Progress::Succeeded => vec![start, Some(Outcome::Deployed)],
         Progress::Failed if start.is_some() && rejected_there(sighting) => vec![Some(Outcome::Rejected)],
+        Progress::Failed if !ran(sighting) => vec![Some(Outcome::Failed)],
         Progress::Failed => vec![start, Some(Outcome::Failed)],
         Progress::Cancelled => vec![Some(Outcome::Cancelled)],
     };
     outcomes.into_iter().flatten().map(|outcome| Entry::Settled { outcome }).collect()
+}
+
+/// A job can fail without anybody having started it (an outdated deployment, no runner): then nobody is
+/// said to have gone past the gate.
+fn ran(sighting: &Sighting) -> bool {
+    sighting.job.as_ref().is_some_and(|job| job.started)
 }
 
 /// The forge itself holds a rejection.

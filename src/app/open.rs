@@ -2,7 +2,7 @@
 
 use super::{App, Desk, Stopped};
 use crate::domain::actor::Account;
-use crate::domain::decide::within_reach;
+use crate::domain::decide::{self, within_reach};
 use crate::domain::deployment::{Creators, Description};
 use crate::domain::effect::Effect;
 use crate::domain::facts::Facts;
@@ -40,13 +40,18 @@ impl App {
         let creators = self.creators(desk, sighting, project.id, Some(&place)).await?;
         let within_reach = self.reach(desk, project, entry, &creators).await?;
         let mut description = describe(desk, project, sighting, entry.gate, creators);
-        description.blocked_at = blocked_at.unwrap_or(description.blocked_at);
+        // A hook's time is only believed within what the forge itself tells.
+        let (made, touched) = (sighting.created_at, sighting.updated_at.max(sighting.created_at));
+        description.blocked_at = blocked_at.unwrap_or(touched).clamp(made, touched);
         description.within_reach = within_reach;
         description.conversation = Some(place.clone());
         let now = self.clock.now();
         let mut commit = Commit::at(now);
-        commit.changes.push(opening(description, entry));
-        commit.changes.extend(self.superseded_on_arrival(desk, project, sighting).await?);
+        let mut opening = opening(description, entry);
+        if self.is_superseded_on_arrival(desk, project, sighting).await? {
+            opening.entries.push(Entry::Superseded);
+        }
+        commit.changes.push(opening);
         commit.jobs.push(self.effect(Effect::SyncCard { conversation: place }, now)?);
         self.commit_opening(commit).await
     }
@@ -83,20 +88,14 @@ impl App {
     }
 
     /// A deployment that waits while a later one of another run was started is superseded from the start.
-    async fn superseded_on_arrival(
+    async fn is_superseded_on_arrival(
         &self,
         desk: &Desk,
         project: &Project,
         sighting: &Sighting,
-    ) -> Result<Option<Change>, Stopped> {
+    ) -> Result<bool, Stopped> {
         let started = desk.forge.newest_started(project.id, &sighting.environment).await?;
-        let superseded =
-            started.is_some_and(|newer| newer.number > sighting.number && newer.run != sighting.run);
-        Ok(superseded.then(|| Change {
-            deployment: DeploymentId::new(desk.forge.name(), project.id, sighting.number),
-            expected: 1,
-            entries: vec![Entry::Superseded],
-        }))
+        Ok(started.is_some_and(|newer| newer.number > sighting.number && newer.run != sighting.run))
     }
 
     /// Could the policy be filled at all? Said at once on the card if not.
@@ -115,10 +114,13 @@ impl App {
         };
         let accounts: Vec<Account> = candidates.accounts.into_values().collect();
         let facts = Facts { creators: creators.clone(), people: BTreeMap::new(), holds: candidates.holds };
+        if decide::effective_creators(&facts).fact().is_none() {
+            return Ok(None);
+        }
         Ok(Some(within_reach(&entry.policy, &accounts, &facts)))
     }
 
-    /// The one conversation that a deployment's card stands in (DESIGN §9 "Where the forge card goes").
+    /// The one conversation that a deployment's card stands in.
     pub async fn place(
         &self,
         desk: &Desk,

@@ -75,7 +75,7 @@ impl App {
         }
     }
 
-    /// The id a policy's user name means: the one it meant first (DESIGN §9 "Eligibility"). A name that
+    /// The id a policy's user name means: the one it meant first. A name that
     /// was never resolved is looked up and pinned; one that nobody has is nobody.
     async fn resolve_user(&self, desk: &Desk, name: &str) -> Result<Known<Option<UserId>>, Stopped> {
         let forge = desk.forge.name();

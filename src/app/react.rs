@@ -48,7 +48,7 @@ impl App {
                 comment = at.comment,
                 "the comment is not the one that was announced; it does not count"
             );
-            return self.done(task).await;
+            return self.ignore(task, &comment, "not as announced").await;
         }
         let project = self.known_project(desk, &at.conversation).await?;
         let covered = !self.policies.of_project(desk.forge.name(), &project.path).is_empty();
@@ -59,13 +59,30 @@ impl App {
         }
         let account = desk.forge.account(comment.author).await?;
         if account.bot {
-            return self.done(task).await;
+            return self.ignore(task, &comment, "a bot's").await;
         }
         let spelling = Spelling::of_bot(&me.username);
         let speaker =
             Speaker { account, at: comment.created_at, comment: comment.at.clone(), spelling, project };
         let scene = Scene { desk, speaker, touched: matches!(trust, Trust::Touched), covered };
         self.answer(task, &scene, parsed).await
+    }
+
+    /// Nothing is said or done, now or when it is heard of again.
+    async fn ignore(&self, task: &Task, comment: &Comment, why: &str) -> Result<(), Stopped> {
+        let mut commit = self.finishing(task);
+        commit.commands.push(TakenCommand {
+            comment: comment.at.clone(),
+            line: TakenCommand::WHOLE,
+            by: comment.author,
+            at: comment.created_at,
+            outcome: format!("ignored: {why}"),
+            named: true,
+        });
+        match self.store.commit(commit).await {
+            Err(CommitError::AlreadyTaken) => self.done(task).await,
+            other => Ok(other?),
+        }
     }
 
     async fn answer(

@@ -1,12 +1,13 @@
 //! Looking again: whatever was lost, or done in the forge's own pages, ends in the same state.
 //!
 //! Everything open is looked at in every `poll`. Projects are swept: those whose last activity moved
-//! since we looked are listed in every `poll`; those active within [`COARSE`] (the forge moves that time
-//! at most once an hour) every [`SLOW`] polls; of the quiet ones a few in each sweep, in turn.
+//! since we looked are listed in every `poll`; those active within `COARSE` (the forge moves that time
+//! at most once an hour) every `SLOW` polls; of the quiet ones a few in each sweep, in turn.
 
 use super::open::ANNOUNCE_WITHIN;
 use super::worker::Task;
 use super::{App, Desk, Stopped};
+use crate::domain::command::{Surface, parse_comment};
 use crate::domain::effect::Look;
 use crate::domain::event::{Event, Heard};
 use crate::domain::id::{Conversation, DeploymentId, ForgeName, Place, Project};
@@ -118,7 +119,9 @@ impl App {
             }
             known.insert(id, project);
         }
-        let mut quiet: Vec<_> = known.values().filter(|project| !due.contains(&project.id)).collect();
+        let covered = |project: &&KnownProject| !self.policies.of_project(forge, &project.path).is_empty();
+        let mut quiet: Vec<_> =
+            known.values().filter(|project| !due.contains(&project.id)).filter(covered).collect();
         quiet.sort_by_key(|project| project.looked_at);
         let rest = desk.poll * SLOW;
         let quiet =
@@ -259,7 +262,7 @@ impl App {
         let me = desk.forge.me().await?;
         let mut commit = Commit::at(self.clock.now());
         for comment in comments.iter().filter(|comment| comment.author != me.id && !comment.system) {
-            if !self.store.is_taken(&comment.at).await? {
+            if is_addressed(comment, &me.username) && !self.store.is_taken(&comment.at).await? {
                 commit.jobs.push(polled(comment, commit.at));
             }
         }
@@ -277,6 +280,12 @@ impl App {
         let open = here.iter().filter(|d| !d.status.is_final()).map(|d| d.description.blocked_at).min();
         Ok(open.unwrap_or_else(|| self.clock.now()))
     }
+}
+
+/// Somebody may mean us: only then the comment is worth a job.
+fn is_addressed(comment: &Comment, handle: &str) -> bool {
+    let surface = Surface { handle: handle.to_owned(), bare: true };
+    parse_comment(&comment.text, &surface).map_or(true, |commands| !commands.is_empty())
 }
 
 /// The newest run of each environment among what waits.

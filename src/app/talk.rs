@@ -9,7 +9,7 @@ use crate::domain::id::{CommentRef, Conversation};
 use crate::domain::wording::{self, Prose, Spelling};
 use crate::ports::failure::Failure;
 use crate::ports::forge::Posted;
-use crate::ports::store::Room;
+use crate::ports::store::{CommitError, Room};
 
 /// Marker of a conversation's card.
 const CARD: &str = "countersign:card";
@@ -61,7 +61,7 @@ impl App {
         let card = match room.card {
             Some(card) => Some(card),
             None if task.is_first_attempt() => None,
-            None => desk.forge.find_own(at, CARD).await?,
+            None => desk.forge.find_own(at, CARD).await?.last().copied(),
         };
         if let Some(card) = card {
             match desk.forge.edit(at, card, text).await {
@@ -90,9 +90,15 @@ impl App {
                 room.shown.push((deployment.id().clone(), at));
             }
         }
+        let former = room.card;
         let mut commit = self.finishing(task);
         commit.rooms.push((at.clone(), Room { card, card_at, card_digest, ..room }));
-        Ok(self.store.commit(commit).await?)
+        match (self.store.commit(commit).await, card, card_at) {
+            (Err(CommitError::LeaseLost), Some(comment), Some(written)) if former != card => {
+                self.take_back_double(at, CARD, Posted { comment, at: written }).await
+            }
+            (other, ..) => Ok(other?),
+        }
     }
 
     /// Answers a comment in its discussion.
@@ -105,12 +111,12 @@ impl App {
     ) -> Result<(), Stopped> {
         let desk = self.desk(&to.conversation.forge)?;
         let marker = format!("countersign:{}-{marker}", to.comment);
-        if !task.is_first_attempt() && desk.forge.find_own(&to.conversation, &marker).await?.is_some() {
+        if !task.is_first_attempt() && !desk.forge.find_own(&to.conversation, &marker).await?.is_empty() {
             return self.done(task).await;
         }
         task.guard()?;
         let said = desk.forge.reply(to, &desk.forge.render(text, &marker)).await;
-        self.said(task, said.map(drop)).await
+        self.said(task, &to.conversation, &marker, said).await
     }
 
     /// Writes a comment that answers none.
@@ -123,31 +129,60 @@ impl App {
     ) -> Result<(), Stopped> {
         let desk = self.desk(&at.forge)?;
         let marker = &format!("countersign:{marker}");
-        if !task.is_first_attempt() && desk.forge.find_own(at, marker).await?.is_some() {
+        if !task.is_first_attempt() && !desk.forge.find_own(at, marker).await?.is_empty() {
             return self.done(task).await;
         }
         task.guard()?;
         let said = desk.forge.post(at, &desk.forge.render(text, marker)).await;
-        self.said(task, said.map(drop)).await
+        self.said(task, at, marker, said).await
     }
 
     /// Shows that a comment was seen.
     pub async fn seen(&self, task: &Task, to: &CommentRef) -> Result<(), Stopped> {
         let desk = self.desk(&to.conversation.forge)?;
         task.guard()?;
-        self.said(task, desk.forge.react(to).await).await
+        match desk.forge.react(to).await {
+            Err(failure) if failure.is_transient() => Err(failure.into()),
+            Ok(()) | Err(_) => self.done(task).await,
+        }
     }
 
     /// A conversation that is locked, archived or gone takes no answer: the decision stands, the answer
     /// is dropped and logged.
-    async fn said(&self, task: &Task, outcome: Result<(), Failure>) -> Result<(), Stopped> {
-        match outcome {
-            Ok(()) => {}
+    async fn said(
+        &self,
+        task: &Task,
+        at: &Conversation,
+        marker: &str,
+        outcome: Result<Posted, Failure>,
+    ) -> Result<(), Stopped> {
+        let posted = match outcome {
+            Ok(posted) => posted,
             Err(failure) if failure.is_transient() => return Err(failure.into()),
             Err(failure) => {
                 tracing::info!(job = task.lease().job, %failure, "the answer can't be written here; dropped");
+                return self.done(task).await;
             }
+        };
+        match self.store.commit(self.finishing(task)).await {
+            Err(CommitError::LeaseLost) => self.take_back_double(at, marker, posted).await,
+            other => Ok(other?),
         }
-        self.done(task).await
+    }
+
+    /// This process was frozen beyond its lease between writing and committing: another may have written
+    /// the same. The one whose lease was lost deletes its own.
+    async fn take_back_double(&self, at: &Conversation, marker: &str, mine: Posted) -> Result<(), Stopped> {
+        let forge = &self.desk(&at.forge)?.forge;
+        let others = forge.find_own(at, marker).await?;
+        if others.iter().any(|comment| *comment != mine.comment) {
+            tracing::warn!(
+                conversation = at.key(),
+                comment = mine.comment,
+                "deleting an answer written twice"
+            );
+            forge.delete(at, mine.comment).await?;
+        }
+        Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! The worker: leases jobs, hands each to its use case, and decides what follows from a failure.
 
 use super::{App, Stopped};
-use crate::domain::effect::Effect;
+use crate::domain::effect::{Ballot, Effect};
 use crate::domain::event::Event;
 use crate::domain::wording::answer;
 use crate::ports::failure::Failure;
@@ -247,7 +247,9 @@ impl Worker {
         tracing::error!(job = job.lease.job, key = job.key, why, "a job was given up");
         let mut commit = Commit::at(now);
         commit.finish = Some(Finish::Dead(job.lease.clone(), why.to_owned()));
-        if let Work::Event(Event::Commented { comment, .. }) = &job.work {
+        if let Work::Event(Event::Commented { comment, .. })
+        | Work::Effect(Effect::CastVote(Ballot { comment, .. })) = &job.work
+        {
             let reply =
                 Effect::Reply { to: comment.clone(), marker: "gave-up".to_owned(), text: answer::gave_up() };
             commit.jobs.extend(self.app.effect(reply, now).ok());

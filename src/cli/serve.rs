@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 pub(super) struct ServeArgs {
     #[command(flatten)]
     config: ConfigArgs,
-    /// Only take webhooks and show pages; needs a store that several processes share
+    /// Only take webhooks; needs a store that several processes share
     #[arg(long)]
     no_worker: bool,
     /// Only work; needs a store that several processes share

@@ -1,4 +1,4 @@
-//! The rules (DESIGN §2), as one pure and total function.
+//! The rules, as one pure and total function.
 
 use super::actor::{Account, Known};
 use super::facts::{Facts, Person};

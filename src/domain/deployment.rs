@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub enum Status {
     /// Waiting for approvals.
     Blocked,
-    /// Approved and told to the forge, but something else still holds it (DESIGN §1).
+    /// Approved and told to the forge, but something else still holds it.
     Approved,
     /// Past the point of no return: the forge is being told to start it.
     Releasing,
@@ -142,7 +142,7 @@ pub struct Description {
     pub within_reach: Option<bool>,
 }
 
-/// Who started a deployment (DESIGN §1 "creator").
+/// Who started a deployment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Creators {
     /// The accounts that the forge names as starters.

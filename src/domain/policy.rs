@@ -4,7 +4,7 @@ use super::glob::Glob;
 use super::id::{ForgeName, UserId};
 use serde::{Deserialize, Serialize};
 
-/// What holds the deployment back on the forge (DESIGN §1).
+/// What holds the deployment back on the forge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Gate {

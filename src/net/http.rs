@@ -253,6 +253,11 @@ impl Answer {
         (kind == "application/json" || kind.ends_with("+json")).then_some(self.body.as_slice())
     }
 
+    /// The other side's clock when it answered, to the second.
+    pub fn date(&self) -> Option<Timestamp> {
+        rfc2822::DateTimeParser::new().parse_timestamp(self.header("date")?).ok()
+    }
+
     /// How long the other side asks us to stay away: `Retry-After` in seconds or as a date, else
     /// `RateLimit-Reset` in Unix seconds. At most one hour.
     pub fn retry_after(&self, now: Timestamp) -> Option<Duration> {

@@ -53,6 +53,8 @@ pub struct JobSeen {
     pub name: String,
     /// It waits to be played (`manual`).
     pub manual: bool,
+    /// A runner has taken it up at some time.
+    pub started: bool,
     /// The account it runs for: who played it, if it was played.
     pub user: Option<Account>,
 }
@@ -169,6 +171,9 @@ pub trait Lookup: Send + Sync {
     async fn active_projects(&self, since: Timestamp) -> Result<Vec<ActiveProject>, Failure>;
     /// Deployments that wait in a project, newest first, without their approvals.
     async fn waiting(&self, project: ProjectId) -> Result<Vec<Sighting>, Failure>;
+    /// Deployments that wait for one environment, newest first, without their approvals: one call, so at
+    /// most 100.
+    async fn waiting_in(&self, project: ProjectId, environment: &str) -> Result<Vec<Sighting>, Failure>;
     /// The newest deployment of an environment that runs or has succeeded, without approvals.
     async fn newest_started(
         &self,
@@ -237,8 +242,9 @@ pub trait Talk: Send + Sync {
     async fn comment(&self, at: &CommentRef) -> Result<Option<Comment>, Failure>;
     /// Comments of a conversation written after `since`, oldest first, without the forge's own.
     async fn comments_since(&self, at: &Conversation, since: Timestamp) -> Result<Vec<Comment>, Failure>;
-    /// Our own account's comment in the conversation that carries this marker.
-    async fn find_own(&self, at: &Conversation, marker: &str) -> Result<Option<i64>, Failure>;
+    /// Our own account's comments in the conversation that carry this marker, newest first; one unless a
+    /// frozen process doubled it.
+    async fn find_own(&self, at: &Conversation, marker: &str) -> Result<Vec<i64>, Failure>;
     /// Answers in the comment's discussion.
     async fn reply(&self, to: &CommentRef, text: &str) -> Result<Posted, Failure>;
     /// Writes a comment of its own.

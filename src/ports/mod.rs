@@ -4,4 +4,5 @@ pub mod clock;
 pub mod failure;
 pub mod forge;
 pub mod inbound;
+pub mod inspect;
 pub mod store;

@@ -44,6 +44,11 @@ pub(super) mod job {
             attempts = attempts - $5, lease_token = NULL, lease_until = NULL \
         WHERE id = $1 AND lease_token = $2 AND NOT dead";
 
+    /// At the start of the only process: nobody holds a lease any more. What was begun may still arrive in
+    /// the world, so the next attempt waits until `$1`.
+    pub(crate) const FREE: &str = "UPDATE job SET run_at = $1, lease_token = NULL, lease_until = NULL \
+        WHERE lease_token IS NOT NULL AND NOT dead";
+
     pub(crate) const DONE: &str = "DELETE FROM job WHERE id = $1";
     pub(crate) const DEAD: &str = "UPDATE job SET dead = TRUE, head = FALSE, last_error = $2, \
             lease_token = NULL, lease_until = NULL WHERE id = $1";

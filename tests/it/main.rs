@@ -6,6 +6,9 @@
     reason = "a test ends where it fails"
 )]
 
+mod cli;
 mod demo;
+mod docs;
+mod doctor;
 mod house;
 mod story;

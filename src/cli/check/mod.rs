@@ -1,7 +1,32 @@
-//! `countersign check`: the doctor.
+//! `countersign check`: the doctor. It looks at everything that an approval depends on, changes nothing, and
+//! says of each thing that is wrong what would mend it.
+//!
+//! * `forge`: tokens, clock, and which projects to look at; `names`: people and groups of the policies.
+//! * `project`: a project's webhook, branch and protected environments; `gate`: one protected environment.
+//! * `report`: what was found.
 
-use super::{ConfigArgs, Outcome};
+mod forge;
+mod gate;
+mod names;
+mod project;
+mod report;
+
+use super::wiring::{self, SystemClock};
+use super::{ConfigArgs, Outcome, Trouble, block_on, say};
+use crate::config::{Config, GitLab, StoreUrl};
+use crate::net::http::{Http, Limits};
+use crate::ports::clock::Clock;
+use crate::ports::inspect::Inspect;
+use crate::ports::store::Store;
+use crate::store::sqlite::{OpenError, SqliteStore};
 use clap::Args;
+use forge::Doctor;
+use report::Report;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use tokio_util::task::TaskTracker;
 
 #[derive(Args)]
 pub(super) struct CheckArgs {
@@ -13,6 +38,90 @@ pub(super) struct CheckArgs {
 }
 
 pub(super) fn run(args: &CheckArgs) -> Outcome {
-    let _ = (args.config.load()?, args.offline);
-    Ok(std::process::ExitCode::SUCCESS)
+    let config = args.config.load()?;
+    let mut report = Report::default();
+    configuration(&config, &args.config.file, &mut report);
+    block_on(async {
+        let store = store(&config, &mut report).await;
+        if !args.offline {
+            forges(&config, store.as_ref().map(|store| store as &dyn Store), &mut report).await?;
+        }
+        if let Some(store) = store {
+            store.close().await;
+        }
+        Ok(())
+    })?;
+    say(&report)?;
+    Ok(if report.findings() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn configuration(config: &Config, file: &Path, report: &mut Report) {
+    let file = file.display();
+    report.fine(format!("{file}: the configuration can be used, and every secret is there"));
+    for warning in &config.warnings {
+        report.warn(format!("{file}:{}: {}", warning.line, warning.message), &warning.remedy);
+    }
+}
+
+/// Opens the store beside a process that may serve; says how it stands.
+async fn store(config: &Config, report: &mut Report) -> Option<SqliteStore> {
+    let StoreUrl::Sqlite(path) = &config.store;
+    let shown = path.display();
+    let opened = wiring::open_beside(config, Arc::new(SystemClock), &TaskTracker::new()).await;
+    let store = match opened {
+        Ok(store) => store,
+        Err(OpenError::Io { why, .. }) if why.kind() == ErrorKind::NotFound => {
+            absent(path, report);
+            return None;
+        }
+        Err(older @ OpenError::Older { .. }) => {
+            report.note(format!("{shown}: {older}, or start `countersign serve`, which does the same"));
+            return None;
+        }
+        Err(error) => {
+            report.find(format!("{shown}: {error}"), "mend the file or its rights, or name another one");
+            return None;
+        }
+    };
+    match store.ready().await {
+        Ok(()) => report.fine(format!("{shown}: the store can be read and written")),
+        Err(error) => report.find(format!("{shown}: {error}"), "see to the disk and to the file's rights"),
+    }
+    match store.depth(SystemClock.now()).await {
+        Ok(depth) if depth.dead > 0 => report.warn(
+            format!("{shown}: {} jobs were given up", depth.dead),
+            "the log says why; what they were about was answered or is looked at again",
+        ),
+        Ok(_) | Err(_) => {}
+    }
+    Some(store)
+}
+
+fn absent(path: &Path, report: &mut Report) {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if folder.is_dir() {
+        report.note(format!("{}: there is no store yet; `countersign serve` makes it", path.display()));
+    } else {
+        let text = format!("{}: there is no folder {}", path.display(), folder.display());
+        report.find(text, "make the folder, or name another one in [store] url");
+    }
+}
+
+/// The same forge, seen with the administrator's token: the serving process gives that token no way to look.
+fn as_root(settings: &GitLab) -> Option<GitLab> {
+    let token = settings.sudo_token.clone()?;
+    Some(GitLab { token, sudo_token: None, ..settings.clone() })
+}
+
+async fn forges(config: &Config, store: Option<&dyn Store>, report: &mut Report) -> Result<(), Trouble> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let http = Http::new(Limits::default())?;
+    for settings in &config.gitlab {
+        let forge = wiring::gitlab(settings, &http, &clock).map_err(Trouble::unusable)?;
+        let root = as_root(settings).map(|settings| wiring::gitlab(&settings, &http, &clock));
+        let root = root.transpose().map_err(Trouble::unusable)?;
+        let root = root.as_ref().map(|root| root as &dyn Inspect);
+        Doctor { forge: &forge, root, settings, config, clock: clock.as_ref(), report }.examine(store).await;
+    }
+    Ok(())
 }

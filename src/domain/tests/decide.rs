@@ -1,4 +1,4 @@
-//! Every rule of DESIGN §2 that a decision rests on, one row each.
+//! Every rule that a decision rests on, one row each.
 
 use super::*;
 use crate::domain::decide::{approvers, effective_creators, eligibility, within_reach};

@@ -313,6 +313,18 @@ pub fn moved_on(older: &Description, newer: &Description, verb: &str, spelling: 
     )
 }
 
+/// A later deployment was started: a name alone doesn't mean this one any more.
+pub fn overtaken(deployment: &Description, spelling: &Spelling) -> Prose {
+    let line = Line::default().subject(deployment).text(" was overtaken by a later deployment");
+    Prose::paragraph(
+        line.text(
+            ", so a name doesn't approve it: it would put the older commit back. If you mean that, write ",
+        )
+        .code(spelling.command(&format!("approve d{}", deployment.number)))
+        .text("."),
+    )
+}
+
 /// The deployment began to wait only after the comment was written.
 pub fn not_yet_blocked(deployment: &Description) -> Prose {
     let line = Line::default()
@@ -332,19 +344,6 @@ pub fn no_policy(environment: Option<&str>) -> Prose {
         line.text(" Whoever runs this bot can add an ")
             .code("[[environment]]")
             .text(" entry to its configuration."),
-    )
-}
-
-/// The forge holds nothing that a vote could release.
-pub fn no_native_gate(deployment: &Description) -> Prose {
-    Prose::paragraph(
-        Line::default()
-            .forge()
-            .text(" asks for no approvals on ")
-            .subject(deployment)
-            .text(": the environment is not protected there, or its tier has none. Protect it, or set ")
-            .code("gate = \"manual_job\"")
-            .text(" for it."),
     )
 }
 

@@ -35,7 +35,7 @@ fn add_section(blocks: &mut Vec<Block>, section: &Section<'_>, spelling: &Spelli
             add_rules(blocks, deployment);
         }
     }
-    if let Some(waiting) = section.newest.iter().find(|d| d.status == Status::Blocked) {
+    if let Some(waiting) = section.newest.iter().find(|d| d.status == Status::Blocked && !d.superseded) {
         add_how_to_act(blocks, section, waiting, spelling);
     }
     if !section.older.is_empty() {
@@ -151,7 +151,7 @@ fn add_rules(blocks: &mut Vec<Block>, deployment: &Deployment) {
     if deployment.description.within_reach == Some(false) {
         blocks.push(Block::Item(
             1,
-            Line::of("Nobody is left who could approve this: those whom the policy names are too few, or started it themselves. Somebody has to be added to the policy or its groups."),
+            Line::of("Nobody is left who could approve this: those whom the policy names are too few or started it themselves, or no person started it at all. Somebody has to be added to the policy or its groups."),
         ));
     }
 }

@@ -3,6 +3,7 @@
 use crate::net::http::{Answer, Method, Request, Site, StatusCode, Url};
 use crate::ports::clock::Clock;
 use crate::ports::failure::{Failure, Refusal};
+use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -34,6 +35,15 @@ impl Client {
         query: Query<'_>,
     ) -> Result<T, Failure> {
         read(&self.call(self.request(Method::GET, path, query)?).await?)
+    }
+
+    /// Reads one thing, and the server's time when it answered.
+    pub(super) async fn get_dated<T: DeserializeOwned>(
+        &self,
+        path: &[impl AsRef<str> + Sync],
+    ) -> Result<(T, Option<Timestamp>), Failure> {
+        let answer = self.call(self.request(Method::GET, path, &[])?).await?;
+        Ok((read(&answer)?, answer.date()))
     }
 
     /// Reads one thing that may not be there. A missing project or group around it is a failure instead.

@@ -64,6 +64,11 @@ impl Lookup for GitLab {
         Ok(readable(found).filter(|sighting| sighting.state == Progress::Waiting).collect())
     }
 
+    async fn waiting_in(&self, project: ProjectId, environment: &str) -> Result<Vec<Sighting>, Failure> {
+        let found = self.deployments_of(project, environment, Some("blocked"), 100).await?;
+        Ok(readable(found).filter(|sighting| sighting.state == Progress::Waiting).collect())
+    }
+
     async fn newest_started(
         &self,
         project: ProjectId,

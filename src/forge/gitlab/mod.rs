@@ -2,11 +2,12 @@
 //!
 //! * `client`: requests, pages, and what GitLab's errors mean.
 //! * `wire`: the shapes of its answers, and what they say in our words.
-//! * `lookup`, `gate`, `talk`: the three ports.
+//! * `lookup`, `gate`, `talk`: the three ports; `inspect`: how it is set up.
 //! * [`webhook`]: deliveries and who sent them; `payload`: what they say.
 
 mod client;
 mod gate;
+mod inspect;
 mod lookup;
 mod payload;
 mod talk;

@@ -54,7 +54,7 @@ impl Talk for GitLab {
         Ok(comments)
     }
 
-    async fn find_own(&self, at: &Conversation, marker: &str) -> Result<Option<i64>, Failure> {
+    async fn find_own(&self, at: &Conversation, marker: &str) -> Result<Vec<i64>, Failure> {
         let me = self.me().await?.id;
         let marker = markdown::hidden(marker);
         let is_ours = |note: &Note| UserId(note.author.id) == me && note.body.contains(&marker);
@@ -62,15 +62,17 @@ impl Talk for GitLab {
             Place::MergeRequest(_) => {
                 let mut pages = self.client.pages(&path(at, &["notes"]), &NEWEST, PAGES)?;
                 while let Some(page) = pages.next::<Note>().await? {
-                    if let Some(note) = page.into_iter().find(is_ours) {
-                        return Ok(Some(note.id));
+                    let found: Vec<i64> =
+                        page.iter().filter(|note| is_ours(note)).map(|note| note.id).collect();
+                    if !found.is_empty() {
+                        return Ok(found);
                     }
                 }
-                Ok(None)
+                Ok(Vec::new())
             }
             Place::Commit(_) => {
-                let mut notes = self.notes_of_commit(at).await?.into_iter();
-                Ok(notes.find(|(note, _)| is_ours(note)).map(|(note, _)| note.id))
+                let notes = self.notes_of_commit(at).await?.into_iter();
+                Ok(notes.filter(|(note, _)| is_ours(note)).map(|(note, _)| note.id).rev().collect())
             }
         }
     }

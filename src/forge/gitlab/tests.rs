@@ -324,11 +324,11 @@ async fn a_conversation_on_a_merge_request() {
     assert!(notes[1].body.starts_with("\u{200b}/approve"), "no quick action was run: {}", notes[1].body);
     assert!(twin.merge_request(world.shop, iid).unwrap().approved_by.is_empty());
 
-    assert_eq!(gitlab.find_own(&at, "countersign:1").await, Ok(Some(reply.comment)));
-    assert_eq!(gitlab.find_own(&at, "countersign:10").await, Ok(Some(card.comment)));
-    assert_eq!(gitlab.find_own(&at, "countersign:2").await, Ok(None));
+    assert_eq!(gitlab.find_own(&at, "countersign:1").await, Ok(vec![reply.comment]));
+    assert_eq!(gitlab.find_own(&at, "countersign:10").await, Ok(vec![card.comment]));
+    assert_eq!(gitlab.find_own(&at, "countersign:2").await, Ok(Vec::new()));
     twin.comment_on_mr(world.shop, iid, world.alice, "<!-- countersign:2 -->").unwrap();
-    assert_eq!(gitlab.find_own(&at, "countersign:2").await, Ok(None), "somebody else's marker is none");
+    assert_eq!(gitlab.find_own(&at, "countersign:2").await, Ok(Vec::new()), "somebody else's marker is none");
 
     world.clock.advance(SignedDuration::from_secs(60));
     let edited = gitlab.edit(&at, card.comment, "Card 2").await.unwrap();
@@ -362,7 +362,7 @@ async fn a_conversation_on_a_commit() {
 
     let bodies: Vec<_> = twin.notes_of_commit(world.shop, "9f1c").into_iter().map(|note| note.body).collect();
     assert_eq!(bodies, ["/deploy approve", "Done. <!-- a -->", "Card 2 <!-- b -->"]);
-    assert_eq!(gitlab.find_own(&at, "a").await, Ok(Some(reply.comment)));
+    assert_eq!(gitlab.find_own(&at, "a").await, Ok(vec![reply.comment]));
     assert_eq!(gitlab.comments_since(&at, world.clock.time()).await.map(|comments| comments.len()), Ok(3));
     assert_eq!(gitlab.comment(&comment(&at, 999_999)).await, Ok(None));
 }

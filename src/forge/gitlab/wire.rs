@@ -109,6 +109,7 @@ struct Job {
     name: String,
     status: String,
     web_url: Option<String>,
+    started_at: Option<Timestamp>,
     user: Option<User>,
     commit: Option<Commit>,
     pipeline: Option<Pipeline>,
@@ -140,7 +141,7 @@ struct Summary {
 }
 
 #[derive(Debug, Deserialize)]
-struct ApprovalRule {
+pub(super) struct ApprovalRule {
     user_id: Option<i64>,
     group_id: Option<i64>,
     access_level: Option<i32>,
@@ -150,7 +151,7 @@ struct ApprovalRule {
 }
 
 impl ApprovalRule {
-    fn into_rule(self) -> Rule {
+    pub(super) fn into_rule(self) -> Rule {
         let inherited = self.group_inheritance_type == Some(1);
         let user = self.user_id.map(|id| Grantee::UserId(UserId(id)));
         let group = self.group_id.map(|id| Grantee::GroupId { id, inherited });
@@ -237,7 +238,8 @@ impl Deployment {
 impl Job {
     fn into_seen(self) -> JobSeen {
         let manual = self.status == "manual";
-        JobSeen { id: self.id, name: self.name, manual, user: self.user.map(User::named) }
+        let started = self.started_at.is_some();
+        JobSeen { id: self.id, name: self.name, manual, started, user: self.user.map(User::named) }
     }
 
     fn progress(&self) -> Option<Progress> {

@@ -11,7 +11,7 @@ use sqlx::sqlite::SqliteConnection;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
-/// How long a delivery may wait for its transaction (DESIGN §7, point 1).
+/// How long a delivery may wait for its transaction.
 pub(super) const DEADLINE: Duration = Duration::from_secs(2);
 /// So that decisions never wait long behind a flood of deliveries.
 const BATCH: usize = 256;

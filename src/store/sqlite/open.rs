@@ -4,6 +4,8 @@ use super::fault::fault;
 use super::writer::Writer;
 use super::{SqliteStore, intake};
 use crate::ports::clock::Clock;
+use crate::store::sql;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
@@ -70,6 +72,10 @@ pub enum Access {
     Beside,
 }
 
+/// A job that was in hand when its process ended is not attempted sooner than this: the world may still
+/// be taking in what that process sent.
+const UNKNOWN_OUTCOME: SignedDuration = SignedDuration::from_secs(10);
+
 /// What the store needs from outside.
 #[derive(Clone)]
 pub struct Surroundings {
@@ -98,7 +104,10 @@ impl SqliteStore {
         };
         let mut connection = connect(&file, access).await?;
         match access {
-            Access::Serve => bring_up_to_date(&mut connection).await?,
+            Access::Serve => {
+                bring_up_to_date(&mut connection).await?;
+                free_leases(&mut connection, around.clock.now()).await?;
+            }
             Access::Beside => must_be_current(&mut connection).await?,
         }
         let reads = readers(&file).await?;
@@ -115,6 +124,13 @@ pub async fn migrate(url: &str) -> Result<i64, OpenError> {
     bring_up_to_date(&mut connection).await?;
     connection.close().await.map_err(database)?;
     Ok(newest())
+}
+
+/// The lock proves that no other process works, so a crashed one's jobs need not wait for their leases.
+async fn free_leases(connection: &mut SqliteConnection, now: Timestamp) -> Result<(), OpenError> {
+    let again = (now + UNKNOWN_OUTCOME).as_millisecond();
+    sqlx::query(sql::job::FREE).bind(again).execute(connection).await.map_err(database)?;
+    Ok(())
 }
 
 fn file_of(url: &str) -> Result<PathBuf, OpenError> {

@@ -141,6 +141,10 @@ async fn arranged(world: &mut World, words: &[&str]) -> Result<bool, String> {
             let path = if *path == "everything" { "" } else { path };
             world.gitlab.add_fault(Rule::new(path, Action::Answer { status, body }));
         }
+        ["GitLab", "refuses", "new", "comments"] => {
+            let body = r#"{"message":"403 Forbidden"}"#.to_owned();
+            world.gitlab.add_fault(Rule::new("/notes", Action::Answer { status: 403, body }).method("POST"));
+        }
         ["GitLab", "acts", "on", "the", "next", path, "but", "its", "answer", "is", "lost"] => {
             world.gitlab.add_fault(Rule::new(*path, Action::ActThenDrop).method("POST").times(1));
         }

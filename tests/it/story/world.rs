@@ -271,8 +271,9 @@ fn populate(gitlab: &GitLab) -> (ProjectId, BTreeMap<String, UserId>) {
     let other = gitlab.add_bot("renovate", "Renovate");
     gitlab.add_member(project, other, Level::MAINTAINER);
     users.insert("renovate".to_owned(), other);
-    for (path, members) in [("acme/qa", &["alice"][..]), ("acme/sre", &["alice", "bob"][..])] {
+    for (path, members) in [("qa", &["alice"][..]), ("sre", &["alice", "bob"][..])] {
         let group = gitlab.add_group(path, Some(acme));
+        gitlab.add_group_member(group, bot, Level::GUEST);
         for member in members {
             gitlab.add_group_member(group, users[*member], Level::DEVELOPER);
         }

@@ -1,0 +1,104 @@
+//! What the doctor found, and how it is told.
+
+use crate::ports::failure::{Failure, Refusal};
+use std::fmt;
+
+/// How much something matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Weight {
+    Fine,
+    Note,
+    Warning,
+    Finding,
+}
+
+/// One thing that was looked at.
+#[derive(Debug)]
+struct Line {
+    weight: Weight,
+    text: String,
+    remedy: Option<String>,
+}
+
+/// Everything that was looked at, in its order.
+#[derive(Debug, Default)]
+pub(super) struct Report(Vec<Line>);
+
+impl Report {
+    /// As it should be.
+    pub(super) fn fine(&mut self, text: impl Into<String>) {
+        self.add(Weight::Fine, text, None);
+    }
+
+    /// Worth knowing, and nothing to be done about.
+    pub(super) fn note(&mut self, text: impl Into<String>) {
+        self.add(Weight::Note, text, None);
+    }
+
+    /// It works like this, but hardly as it was meant.
+    pub(super) fn warn(&mut self, text: impl Into<String>, remedy: impl Into<String>) {
+        self.add(Weight::Warning, text, Some(remedy.into()));
+    }
+
+    /// Something won't work, or isn't safe.
+    pub(super) fn find(&mut self, text: impl Into<String>, remedy: impl Into<String>) {
+        self.add(Weight::Finding, text, Some(remedy.into()));
+    }
+
+    /// What was read; where it couldn't be, a finding says so.
+    pub(super) fn read<T>(&mut self, what: &str, answer: Result<T, Failure>) -> Option<T> {
+        answer.map_err(|failure| self.find(format!("{what} can't be read: {failure}"), remedy(&failure))).ok()
+    }
+
+    pub(super) fn findings(&self) -> usize {
+        self.count(Weight::Finding)
+    }
+
+    fn count(&self, weight: Weight) -> usize {
+        self.0.iter().filter(|line| line.weight == weight).count()
+    }
+
+    fn add(&mut self, weight: Weight, text: impl Into<String>, remedy: Option<String>) {
+        self.0.push(Line { weight, text: text.into(), remedy });
+    }
+}
+
+fn remedy(failure: &Failure) -> &'static str {
+    match failure {
+        Failure::Unavailable { .. } | Failure::UnknownOutcome { .. } => {
+            "see whether the forge can be reached from here, and run the check again"
+        }
+        Failure::Unauthorized(_) => "make a new token with the scope `api` and put it into the configuration",
+        Failure::NotFound | Failure::Refused(Refusal::NoPermission) => {
+            "give the bot's account at least the role Maintainer there, or correct the name"
+        }
+        Failure::Refused(_) => "see what the forge says",
+        Failure::Unreadable(_) => "see whether the configured address is that of the forge itself",
+    }
+}
+
+impl fmt::Display for Weight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Fine => "ok",
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Finding => "finding",
+        })
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Line { weight, text, remedy } in &self.0 {
+            writeln!(f, "{weight:<8} {text}")?;
+            if let Some(remedy) = remedy {
+                writeln!(f, "{:8} -> {remedy}", "")?;
+            }
+        }
+        let plural =
+            |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+        let (findings, warnings) = (self.count(Weight::Finding), self.count(Weight::Warning));
+        write!(f, "{}, {}", plural(findings, "finding"), plural(warnings, "warning"))
+    }
+}
