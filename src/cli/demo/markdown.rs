@@ -16,7 +16,7 @@ pub(crate) fn html(markdown: &str) -> String {
             Event::End(TagEnd::HtmlBlock) => {
                 let block = raw.take().unwrap_or_default();
                 if !is_html_comment(&block) {
-                    html.push_str(&format!("<p>{}</p>", escape(block.trim())));
+                    html.push_str(&enclosed("p", block.trim()));
                 }
             }
             Event::End(tag) => push_tag(&mut html, "</", tag),
@@ -30,7 +30,7 @@ pub(crate) fn html(markdown: &str) -> String {
             | Event::InlineMath(text)
             | Event::DisplayMath(text)
             | Event::FootnoteReference(text) => html.push_str(&escape(&text)),
-            Event::Code(text) => html.push_str(&format!("<code>{}</code>", escape(&text))),
+            Event::Code(text) => html.push_str(&enclosed("code", &text)),
             Event::SoftBreak | Event::HardBreak => html.push_str("<br>"),
             Event::Rule => html.push_str("<hr>"),
             Event::TaskListMarker(done) => html.push_str(if done { "☑ " } else { "☐ " }),
@@ -45,9 +45,8 @@ pub(crate) fn lines(markdown: &str) -> Vec<String> {
     for event in events(markdown) {
         match event {
             Event::Start(tag) if tag.to_end() == TagEnd::Item => text.push_str("\n- "),
-            Event::Start(_) | Event::Html(_) | Event::InlineHtml(_) => {}
             Event::End(tag) if is_block(tag) => text.push('\n'),
-            Event::End(_) => {}
+            Event::Start(_) | Event::End(_) | Event::Html(_) | Event::InlineHtml(_) => {}
             Event::Text(words)
             | Event::Code(words)
             | Event::InlineMath(words)
@@ -75,7 +74,7 @@ fn is_block(tag: TagEnd) -> bool {
 
 fn push_tag(html: &mut String, bracket: &str, tag: TagEnd) {
     for element in elements(tag, bracket == "</") {
-        html.push_str(&format!("{bracket}{element}>"));
+        html.extend([bracket, element, ">"]);
     }
 }
 
@@ -109,6 +108,10 @@ fn elements(tag: TagEnd, closing: bool) -> &'static [&'static str] {
         | TagEnd::Subscript
         | TagEnd::MetadataBlock(_) => &[],
     }
+}
+
+fn enclosed(element: &str, text: &str) -> String {
+    format!("<{element}>{}</{element}>", escape(text))
 }
 
 fn escape(text: &str) -> String {

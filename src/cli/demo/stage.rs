@@ -43,13 +43,13 @@ impl Stage {
 
     /// The next hook is lost.
     pub(crate) fn lose_next_hook(&self) {
-        *lock(&self.losing_after) = Some(self.world.hooks().0);
+        *lock(&self.losing_after) = Some(self.world.hooks().sent);
         self.world.lose_next_hook();
     }
 
     /// Whether a hook is still to be lost.
     pub(crate) fn is_losing(&self) -> bool {
-        lock(&self.losing_after).is_some_and(|sent| sent == self.world.hooks().0)
+        lock(&self.losing_after).is_some_and(|sent| sent == self.world.hooks().sent)
     }
 
     /// GitLab answers 500 for [`OUTAGE`].
@@ -72,7 +72,8 @@ impl Stage {
         }
     }
 
-    fn tick(&self) {
+    /// Ends what is over by now.
+    pub(crate) fn tick(&self) {
         let now = self.clock.now();
         self.world.finish_jobs(JOB_TAKES, now);
         let over = lock(&self.outage_until).take_if(|until| *until <= now).is_some();

@@ -3,7 +3,7 @@
 use crate::sim::clock::Now;
 use crate::sim::faults::{Action, HookFaults, Rule};
 use crate::sim::gitlab::{
-    ApprovalRule, DeploymentId, DeploymentView, GitLab, HookEvent, Iid, JobSpec, Level, NewHook,
+    ApprovalRule, Delivery, DeploymentId, DeploymentView, GitLab, HookEvent, Iid, JobSpec, Level, NewHook,
     NewMergeRequest, NewPipeline, NoteId, ProjectId, ProtectedEnvironment, Refused, UserId,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -107,6 +107,17 @@ impl Default for MergeRequest<'_> {
     fn default() -> Self {
         Self { branch: "euro", title: "Let customers pay in euro" }
     }
+}
+
+/// Webhooks so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Hooks {
+    /// How many were sent, lost ones included.
+    pub(crate) sent: usize,
+    /// How many of them were lost on their way.
+    pub(crate) lost: usize,
+    /// The last one was.
+    pub(crate) last_lost: bool,
 }
 
 /// The world. Clones are the same world.
@@ -229,10 +240,15 @@ impl World {
         self.gitlab.set_hook_faults(HookFaults { lose_next: 1, ..HookFaults::default() });
     }
 
-    /// How many hooks were sent, and how many of them were lost on their way.
-    pub(crate) fn hooks(&self) -> (usize, usize) {
+    /// What became of the hooks so far.
+    pub(crate) fn hooks(&self) -> Hooks {
         let all = self.gitlab.deliveries();
-        (all.len(), all.iter().filter(|delivery| delivery.status.is_none()).count())
+        let lost = |delivery: &&Delivery| delivery.status.is_none();
+        Hooks {
+            sent: all.len(),
+            lost: all.iter().filter(lost).count(),
+            last_lost: all.last().as_ref().is_some_and(lost),
+        }
     }
 
     /// From now on GitLab's API answers 500 to everything.

@@ -18,6 +18,9 @@ pub(crate) fn next(world: &World, notes: &[NoteView], trouble: &Trouble) -> &'st
         return "Press “Deploy to production” to give dana's branch something to wait for.";
     };
     match newest.status.as_str() {
+        "blocked" if trouble.last_lost && notes.last().is_some_and(|note| note.author != BOT) => {
+            "No answer: that webhook was lost. Countersign looks for itself every 5 seconds, and finds the comment."
+        }
         "blocked" => while_blocked(notes, &newest.user),
         "created" | "running" => "The job runs, started by the bot. It is done in a moment.",
         "success" if trouble.lost == 0 => {

@@ -47,9 +47,9 @@ pub(crate) fn router(stage: Stage) -> Router {
         .route("/retry", post(retry))
         .route("/lose-hook", post(lose_hook))
         .route("/outage", post(outage))
-        .route("/assets/demo.css", get(|| asset("text/css; charset=utf-8", STYLE)))
-        .route("/assets/demo.js", get(|| asset("text/javascript; charset=utf-8", SCRIPT)))
-        .route("/assets/htmx.js", get(|| asset("text/javascript; charset=utf-8", HTMX)))
+        .route("/assets/demo.css", get(async || asset("text/css; charset=utf-8", STYLE)))
+        .route("/assets/demo.js", get(async || asset("text/javascript; charset=utf-8", SCRIPT)))
+        .route("/assets/htmx.js", get(async || asset("text/javascript; charset=utf-8", HTMX)))
         .layer(DefaultBodyLimit::max(LARGEST_FORM))
         .layer(CsrfLayer::new())
         .layer(header(CONTENT_SECURITY_POLICY, POLICY))
@@ -192,6 +192,6 @@ fn html(body: String) -> Response {
     ([(CONTENT_TYPE, "text/html; charset=utf-8")], body).into_response()
 }
 
-async fn asset(kind: &'static str, body: &'static str) -> Response {
+fn asset(kind: &'static str, body: &'static str) -> Response {
     ([(CONTENT_TYPE, kind), (CACHE_CONTROL, "no-cache")], body).into_response()
 }

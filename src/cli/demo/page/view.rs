@@ -34,6 +34,8 @@ pub(crate) struct Trouble {
     pub(crate) losing: bool,
     /// So many hooks were lost so far.
     pub(crate) lost: usize,
+    /// The last one that was sent is one of them.
+    pub(crate) last_lost: bool,
 }
 
 /// A comment with its answers.
@@ -144,7 +146,13 @@ impl Scene {
         let notes = world.gitlab.notes_of(world.project, world.request);
         let environments: Vec<Environment> =
             ENVIRONMENTS.into_iter().map(|(name, needed)| environment(stage, name, needed)).collect();
-        let trouble = Trouble { outage: stage.is_out(), losing: stage.is_losing(), lost: world.hooks().1 };
+        let hooks = world.hooks();
+        let trouble = Trouble {
+            outage: stage.is_out(),
+            losing: stage.is_losing(),
+            lost: hooks.lost,
+            last_lost: hooks.last_lost,
+        };
         let hint = hint::next(world, &notes, &trouble);
         Ok(Self { threads: threads(&notes), environments, chains: stage.ledger().await?, trouble, hint })
     }

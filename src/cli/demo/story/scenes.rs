@@ -119,10 +119,10 @@ async fn one_rejection_is_final(t: &mut Teller<'_>) -> Told {
 
 async fn a_webhook_is_lost(t: &mut Teller<'_>) -> Told {
     t.chapter("## 5. A webhook is lost", "Whoever relies on webhooks alone waits for ever.")?;
-    let lost = t.world.hooks().1;
+    let lost = t.world.hooks().lost;
     t.world.lose_next_hook();
     let note = t.comments(Person::Alice, "@countersign approve production").await?;
-    t.told("The webhook about it gets lost on its way.", t.world.hooks().1 == lost + 1, t.world.hooks())?;
+    t.told("The webhook about it gets lost on its way.", t.world.hooks().lost == lost + 1, t.world.hooks())?;
     let silent = t.answers_to(note).is_empty();
     t.told("countersign says nothing: it hasn't heard of it.", silent, t.answers_to(note))?;
     t.print("- A minute later it looks for itself.")?;

@@ -19,13 +19,14 @@ const PAUSE: SignedDuration = SignedDuration::from_secs(20);
 const PATIENCE: SignedDuration = SignedDuration::from_secs(5);
 
 /// The story's time and ids: both the same in every run.
-pub(super) struct HandTime {
+pub(crate) struct HandTime {
     time: HandClock,
     ids: AtomicU64,
 }
 
 impl HandTime {
-    pub(super) fn new(time: HandClock) -> Arc<Self> {
+    /// Ids counted from one, times from this clock.
+    pub(crate) fn new(time: HandClock) -> Arc<Self> {
         Arc::new(Self { time, ids: AtomicU64::new(1) })
     }
 }
@@ -204,7 +205,7 @@ impl<'a> Teller<'a> {
 
     /// Prints a line of prose that needs no check.
     pub(super) fn print(&mut self, text: &str) -> Told {
-        self.line += text.lines().count().max(1);
+        self.line += text.matches('\n').count() + 1;
         Ok(writeln!(self.out, "{text}")?)
     }
 

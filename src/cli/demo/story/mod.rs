@@ -11,7 +11,8 @@ use super::world::{MergeRequest, World};
 use crate::sim::clock::HandClock;
 use jiff::Timestamp;
 use std::io::Write;
-use teller::{HandTime, Teller};
+pub(crate) use teller::HandTime;
+use teller::Teller;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -37,8 +38,17 @@ fn shown(saw: &str) -> String {
 /// Tells it. The outer error is a broken terminal or a missing port; the inner one a line that did not come true.
 pub(crate) async fn tell(out: &mut (dyn Write + Send)) -> anyhow::Result<Result<(), Astray>> {
     let time = HandClock::at(BEGINS);
-    let clock = HandTime::new(time.clone());
     let world = World::new(time.now(), MergeRequest::default());
+    tell_of(world, time, out).await
+}
+
+/// Tells it of this world, at this time.
+async fn tell_of(
+    world: World,
+    time: HandClock,
+    out: &mut (dyn Write + Send),
+) -> anyhow::Result<Result<(), Astray>> {
+    let clock = HandTime::new(time.clone());
     let tasks = TaskTracker::new();
     let stop = CancellationToken::new();
     let house = house::put_together(&world, clock, "60s", &tasks).await?;
@@ -68,5 +78,28 @@ mod tests {
         tell(&mut first).await.unwrap().unwrap();
         tell(&mut second).await.unwrap().unwrap();
         assert_eq!(String::from_utf8(first).unwrap(), String::from_utf8(second).unwrap());
+    }
+
+    #[rstest::rstest]
+    #[case::no_deployment_approvals(|world: &World| world.gitlab.set_licensed(false), "posts a card")]
+    #[case::nobody_listens(|world: &World| world.gitlab.set_hook_faults(deaf()), "you started it")]
+    #[case::the_job_is_done_too_soon(|world: &World| world.gitlab.set_auto_finish(true), "`running`, started exactly once")]
+    #[tokio::test]
+    async fn a_line_that_does_not_come_true_ends_the_story_there(
+        #[case] spoil: fn(&World),
+        #[case] told: &str,
+    ) {
+        let time = HandClock::at(BEGINS);
+        let world = World::new(time.now(), MergeRequest::default());
+        spoil(&world);
+        let mut out = Vec::new();
+        let astray = tell_of(world, time, &mut out).await.unwrap().unwrap_err();
+        assert!(astray.told.contains(told), "{astray}");
+        let lines = String::from_utf8(out).unwrap().lines().count();
+        assert_eq!(astray.line, lines + 1, "it is the line behind the last one that was told");
+    }
+
+    fn deaf() -> crate::sim::faults::HookFaults {
+        crate::sim::faults::HookFaults { lose_everything: true, ..Default::default() }
     }
 }
