@@ -2,14 +2,9 @@
 //! A comment's key is its conversation's key, `#` and its number.
 
 pub(super) mod delivery {
-    pub(crate) const INSERT: &str = "INSERT INTO delivery (source, id, digest, received_at) \
-        VALUES ($1, $2, $3, $4) ON CONFLICT (source, id) DO NOTHING";
     pub(crate) const FORGET: &str = "DELETE FROM delivery WHERE (source, id) IN \
         (SELECT source, id FROM delivery WHERE received_at < $1 ORDER BY received_at LIMIT $2)";
 
-    /// The first announcement counts.
-    pub(crate) const INSERT_HEARD: &str = "INSERT INTO heard (comment, digest, author, heard_at) \
-        VALUES ($1, $2, $3, $4) ON CONFLICT (comment) DO NOTHING";
     pub(crate) const HEARD: &str = "SELECT digest, author FROM heard WHERE comment = $1";
     pub(crate) const FORGET_HEARD: &str = "DELETE FROM heard WHERE comment IN \
         (SELECT comment FROM heard WHERE heard_at < $1 ORDER BY heard_at LIMIT $2)";

@@ -22,6 +22,29 @@ pub(in crate::store) async fn a_delivery_becomes_one_job_for_each_event(store: S
     assert_eq!(jobs[0].lease_until, at(60));
 }
 
+pub(in crate::store) async fn what_was_delivered_at_once_is_worked_on_in_the_platforms_order(store: Shared) {
+    let mut callers = JoinSet::new();
+    for number in 1..=40 {
+        let store = Arc::clone(&store);
+        let waits = Event::SomethingWaits { forge: gitlab(), project: ProjectId(number) };
+        let events = vec![commented(number, 100 - number), waits];
+        callers.spawn(async move { store.accept(delivery(&format!("d{number}"), events)).await.unwrap() });
+    }
+    assert_eq!(callers.join_all().await, [Accepted::Stored; 40]);
+
+    let mut order = Vec::new();
+    for round in 0..40 {
+        let jobs = lease(&store, 0).await;
+        let (comments, others): (Vec<_>, Vec<_>) =
+            jobs.iter().partition(|job| matches!(job.work, Work::Event(Event::Commented { .. })));
+        assert_eq!(comments.len(), 1, "one conversation, one at a time");
+        assert_eq!(others.len(), if round == 0 { 40 } else { 0 }, "the projects don't wait for it");
+        order.push(about(comments[0]));
+        done(&store, comments[0]).await;
+    }
+    assert_eq!(order, (1..=40).rev().collect::<Vec<_>>());
+}
+
 pub(in crate::store) async fn a_known_delivery_is_a_duplicate_even_with_another_body(store: Shared) {
     store.accept(delivery("a", vec![commented(1, 0)])).await.unwrap();
     let other = NewDelivery { digest: "other".into(), ..delivery("a", vec![commented(2, 0)]) };

@@ -27,6 +27,7 @@ macro_rules! stories {
     ($run:ident) => {
         $run! {
             intake: a_delivery_becomes_one_job_for_each_event,
+            intake: what_was_delivered_at_once_is_worked_on_in_the_platforms_order,
             intake: a_known_delivery_is_a_duplicate_even_with_another_body,
             intake: of_many_callers_with_one_delivery_one_stores_it,
             intake: the_first_announcement_of_a_comment_is_kept,

@@ -1,4 +1,6 @@
 //! Deliveries: everything that waits goes into one transaction, so that one flush to disk serves many.
+//! Each table is written with one statement for all of them: a statement of its own for each would cost
+//! more in handing it to the connection's thread and back than in SQLite.
 
 use super::fault::fault;
 use super::jobs;
@@ -6,8 +8,9 @@ use super::writer::transaction;
 use crate::domain::event::{Event, Heard};
 use crate::ports::store::{Accepted, NewDelivery, StoreError};
 use crate::store::rows::{comment_key, jobs_of, millis};
-use crate::store::sql;
+use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnection;
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
@@ -15,6 +18,15 @@ use tokio::sync::{mpsc, oneshot};
 pub(super) const DEADLINE: Duration = Duration::from_secs(2);
 /// So that decisions never wait long behind a flood of deliveries.
 const BATCH: usize = 256;
+
+/// `$1`: rows as a JSON array. Without WHERE, ON CONFLICT would be read as a join's condition.
+const INSERT: &str = "INSERT INTO delivery (source, id, digest, received_at) \
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each($1) WHERE TRUE ORDER BY key \
+    ON CONFLICT (source, id) DO NOTHING RETURNING source, id";
+/// The first announcement counts.
+const INSERT_HEARD: &str = "INSERT INTO heard (comment, digest, author, heard_at) \
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each($1) WHERE TRUE ORDER BY key \
+    ON CONFLICT (comment) DO NOTHING";
 
 /// A delivery in the queue.
 pub(super) struct Waiting {
@@ -96,57 +108,51 @@ async fn store(
 ) -> Result<Vec<Accepted>, StoreError> {
     transaction(connection, |connection| {
         Box::pin(async move {
-            let mut answers = Vec::with_capacity(deliveries.len());
-            for delivery in &deliveries {
-                answers.push(store_one(connection, delivery).await?);
-            }
-            Ok(answers)
+            let mut new = insert(connection, &deliveries).await?;
+            // Of two with one id, the first is the new one.
+            let is_new = |one: &NewDelivery| new.remove(&(one.source.clone(), one.id.clone()));
+            let stored: Vec<bool> = deliveries.iter().map(is_new).collect();
+            let fresh = || deliveries.iter().zip(&stored).filter_map(|(one, new)| new.then_some(one));
+            keep_digests(connection, fresh()).await?;
+            let jobs = fresh().flat_map(|one| jobs_of(one).into_iter().map(|job| (one.received_at, job)));
+            jobs::insert_all(connection, &jobs.collect::<Vec<_>>()).await?;
+            let answer = |new: bool| if new { Accepted::Stored } else { Accepted::Duplicate };
+            Ok(stored.into_iter().map(answer).collect())
         })
     })
     .await
 }
 
-async fn store_one(
+/// Returns source and id of those that weren't there before.
+async fn insert(
     connection: &mut SqliteConnection,
-    delivery: &NewDelivery,
-) -> Result<Accepted, StoreError> {
-    let inserted = sqlx::query(sql::delivery::INSERT)
-        .bind(&delivery.source)
-        .bind(&delivery.id)
-        .bind(&delivery.digest)
-        .bind(millis(delivery.received_at))
-        .execute(&mut *connection)
-        .await
-        .map_err(fault)?;
-    if inserted.rows_affected() == 0 {
-        return Ok(Accepted::Duplicate);
-    }
-    for event in &delivery.events {
-        keep_digest(connection, delivery, event).await?;
-    }
-    for job in jobs_of(delivery) {
-        jobs::insert(connection, delivery.received_at, &job).await?;
-    }
-    Ok(Accepted::Stored)
+    deliveries: &[NewDelivery],
+) -> Result<HashSet<(String, String)>, StoreError> {
+    let row = |one: &NewDelivery| json!([one.source, one.id, one.digest, millis(one.received_at)]);
+    let rows = deliveries.iter().map(row).collect::<Value>().to_string();
+    let new = sqlx::query_as(INSERT).bind(rows).fetch_all(connection).await.map_err(fault)?;
+    Ok(new.into_iter().collect())
 }
 
-async fn keep_digest(
+async fn keep_digests(
     connection: &mut SqliteConnection,
-    delivery: &NewDelivery,
-    event: &Event,
+    deliveries: impl Iterator<Item = &NewDelivery>,
 ) -> Result<(), StoreError> {
-    let Event::Commented { comment, heard: Heard::Hook { digest, author }, .. } = event else {
+    let rows: Vec<Value> = deliveries
+        .flat_map(|delivery| delivery.events.iter().filter_map(|event| heard_row(delivery, event)))
+        .collect();
+    if rows.is_empty() {
         return Ok(());
-    };
-    sqlx::query(sql::delivery::INSERT_HEARD)
-        .bind(comment_key(comment))
-        .bind(digest)
-        .bind(author.0)
-        .bind(millis(delivery.received_at))
-        .execute(connection)
-        .await
-        .map_err(fault)?;
+    }
+    sqlx::query(INSERT_HEARD).bind(Value::from(rows).to_string()).execute(connection).await.map_err(fault)?;
     Ok(())
+}
+
+fn heard_row(delivery: &NewDelivery, event: &Event) -> Option<Value> {
+    let Event::Commented { comment, heard: Heard::Hook { digest, author }, .. } = event else {
+        return None;
+    };
+    Some(json!([comment_key(comment), digest, author.0, millis(delivery.received_at)]))
 }
 
 #[cfg(test)]

@@ -5,7 +5,9 @@ use crate::ports::store::{Lane, Lease, LeasedJob, NewJob, StoreError};
 use crate::store::rows::{JobRow, json, millis};
 use crate::store::sql;
 use jiff::Timestamp;
+use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnection;
+use std::collections::BTreeSet;
 
 /// Writes a job, unless one with the same mark waits already.
 pub(super) async fn insert(
@@ -31,6 +33,43 @@ pub(super) async fn insert(
         .await
         .map_err(fault)?;
     choose_head(connection, job.lane.priority(), &job.key).await
+}
+
+/// Rows as a JSON array.
+const INSERT_ALL: &str = "INSERT INTO job (lane, key, forge, work, run_at, ordered_at, created_at) \
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6 \
+    FROM json_each($1) ORDER BY json_each.key";
+/// [`sql::job::CLEAR_HEAD`] for many: `$1` is an array of pairs of lane and key.
+pub(super) const CLEAR_HEADS: &str = "UPDATE job SET head = FALSE WHERE head \
+    AND (lane, key) IN (SELECT value ->> 0, value ->> 1 FROM json_each($1))";
+/// [`sql::job::SET_HEAD`] for many.
+pub(super) const SET_HEADS: &str = "UPDATE job SET head = TRUE WHERE id IN (SELECT \
+    (SELECT id FROM job WHERE lane = w.value ->> 0 AND key = w.value ->> 1 AND NOT dead \
+        ORDER BY ordered_at, id LIMIT 1) \
+    FROM json_each($1) w)";
+
+/// Writes jobs that carry no mark, in their order, each with the time of its writing.
+pub(super) async fn insert_all(
+    connection: &mut SqliteConnection,
+    jobs: &[(Timestamp, NewJob)],
+) -> Result<(), StoreError> {
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    let mut rows = Vec::with_capacity(jobs.len());
+    for (at, job) in jobs {
+        let (run_at, order, at) = (millis(job.run_at), millis(job.order), millis(*at));
+        let work = json(&job.work)?;
+        rows.push(json!([job.lane.priority(), job.key, job.forge.as_str(), work, run_at, order, at]));
+    }
+    let turns: BTreeSet<_> = jobs.iter().map(|(_, job)| (job.lane.priority(), job.key.as_str())).collect();
+    let turns = json(&turns)?;
+    for (statement, rows) in
+        [(INSERT_ALL, &Value::from(rows).to_string()), (CLEAR_HEADS, &turns), (SET_HEADS, &turns)]
+    {
+        sqlx::query(statement).bind(rows).execute(&mut *connection).await.map_err(fault)?;
+    }
+    Ok(())
 }
 
 async fn is_marked(connection: &mut SqliteConnection, mark: &str) -> Result<bool, StoreError> {

@@ -18,6 +18,8 @@ async fn no_frequent_statement_walks_a_whole_table() {
         sql::job::IS_MARKED,
         sql::job::SET_HEAD,
         sql::job::CLEAR_HEAD,
+        super::super::jobs::SET_HEADS,
+        super::super::jobs::CLEAR_HEADS,
         sql::job::OTHERS,
         sql::job::NEXT_DUE,
         sql::delivery::FORGET,
@@ -31,8 +33,12 @@ async fn no_frequent_statement_walks_a_whole_table() {
     ];
     for statement in frequent {
         let plan = plan(&house, statement).await;
-        // `pause` has a row per forge; `d` is the page of deployments that a list asks for.
-        let walks = |step: &&String| step.starts_with("SCAN") && *step != "SCAN pause" && *step != "SCAN d";
+        // `pause` has a row per forge; `d` is the page of deployments that a list asks for; a virtual table
+        // is the list of rows that was handed over.
+        let walks = |step: &&String| {
+            let short = *step == "SCAN pause" || *step == "SCAN d" || step.contains("VIRTUAL TABLE");
+            step.starts_with("SCAN") && !short
+        };
         assert_eq!(plan.iter().find(walks), None, "{statement}\n{plan:#?}");
     }
     let lease = plan(&house, sql::job::LEASE).await;

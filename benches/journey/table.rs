@@ -1,0 +1,77 @@
+//! The table: what was measured, what it came to, what is aimed at.
+
+use countersign::sim::gitlab::ApiCall;
+use std::io::{self, Write as _};
+use std::time::Duration;
+
+/// Rows of three columns.
+#[derive(Default)]
+pub(crate) struct Table {
+    rows: Vec<[String; 3]>,
+}
+
+impl Table {
+    /// Adds a row; an empty goal is none.
+    pub(crate) fn row(&mut self, what: &str, value: String, goal: &str) {
+        self.rows.push([what.to_owned(), value, goal.to_owned()]);
+    }
+
+    /// Adds the middle and the slowest hundredth.
+    pub(crate) fn times(&mut self, what: &str, times: &[Duration]) {
+        let value = format!("{} / {} ms", ms(quantile(times, 0.5)), ms(quantile(times, 0.99)));
+        self.row(&format!("{what}, p50 / p99"), value, "");
+    }
+
+    /// Adds what an approval asks of GitLab and what it writes there.
+    pub(crate) fn calls(&mut self, what: &str, calls: &[ApiCall], goal: &str) {
+        let reads = calls.iter().filter(|call| call.method == "GET").count();
+        let value = format!("{reads} reads, {} writes", calls.len() - reads);
+        self.row(what, value, goal);
+    }
+
+    /// Prints all of it, aligned.
+    pub(crate) fn print(&self) -> io::Result<()> {
+        let width = |column: usize| {
+            self.rows.iter().filter_map(|row| row.get(column)).map(|c| c.chars().count()).max()
+        };
+        let (first, second) = (width(0).unwrap_or(0), width(1).unwrap_or(0));
+        for [what, value, goal] in &self.rows {
+            let line = format!("{what:first$}  {value:>second$}  {goal}");
+            writeln!(io::stdout(), "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// Prints the calls one by one.
+pub(crate) fn print_calls(what: &str, calls: &[ApiCall]) -> io::Result<()> {
+    writeln!(io::stdout(), "\n{what}:")?;
+    for ApiCall { method, path, query, status, .. } in calls {
+        let query = if query.is_empty() { String::new() } else { format!("?{query}") };
+        writeln!(io::stdout(), "  {method:4} {path}{query} -> {status}")?;
+    }
+    Ok(())
+}
+
+/// Milliseconds with as many digits as tell something.
+pub(crate) fn ms(time: Duration) -> String {
+    let ms = time.as_secs_f64() * 1e3;
+    if ms < 10.0 { format!("{ms:.2}") } else { format!("{ms:.0}") }
+}
+
+/// The time below which this part of all lies; zero when there is none.
+pub(crate) fn quantile(times: &[Duration], part: f64) -> Duration {
+    let mut sorted = times.to_vec();
+    sorted.sort_unstable();
+    let wanted = Duration::from_secs(sorted.len() as u64).mul_f64(part).as_secs();
+    let last = sorted.len().saturating_sub(1);
+    let index = usize::try_from(wanted).unwrap_or(last).min(last);
+    sorted.get(index).copied().unwrap_or_default()
+}
+
+/// The middle one; zero when there is none.
+pub(crate) fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or_default()
+}
