@@ -10,7 +10,7 @@ use crate::domain::decide::{eligibility, newest_words};
 use crate::domain::deployment::{Deployment, Status};
 use crate::domain::effect::{Ballot, Effect};
 use crate::domain::id::{CommentRef, Conversation, DeploymentId, Project};
-use crate::domain::ledger::{Entry, RuleStanding, Source, Undone, Vote, Word};
+use crate::domain::ledger::{Entry, Hold, Outcome as Settled, RuleStanding, Source, Undone, Vote, Word};
 use crate::domain::policy::{Gate, VoteAs};
 use crate::domain::verdict::{Outcome, Verdict, WhyNot};
 use crate::domain::wording::{Prose, Spelling, answer, explain};
@@ -268,8 +268,13 @@ fn record_vote(plan: &mut Plan, spoken: &Spoken<'_>, word: Word, ground: &Ground
     let at = spoken.speaker.at;
     let earlier = ground.earlier(spoken.speaker);
     plan.named = true;
+    if word == Word::Approved && bot_was_refused(deployment) {
+        plan.effects.push(Effect::Release { deployment: deployment.id().clone() });
+        plan.say(answer::tried_again(description));
+        return;
+    }
     if let Some(earlier) = earlier.filter(|earlier| earlier.word == word && earlier.at <= at) {
-        plan.say(answer::already_said(description, earlier.word));
+        repeat(plan, ground, earlier.word);
         return;
     }
     if deployment.status == Status::Approved && word == Word::Approved {
@@ -302,6 +307,32 @@ fn record_vote(plan: &mut Plan, spoken: &Spoken<'_>, word: Word, ground: &Ground
     plan.record(deployment, here, entries);
 }
 
+/// The same word again changes nothing, unless what is recorded suffices by now: somebody's right to approve
+/// may have come back.
+fn repeat(plan: &mut Plan, ground: &Ground<'_>, word: Word) {
+    let Ground { deployment, case } = ground;
+    let suffices =
+        deployment.status == Status::Blocked && case.decide(&deployment.votes).outcome == Outcome::Approved;
+    if suffices {
+        plan.effects.push(Effect::Release { deployment: deployment.id().clone() });
+        plan.say(answer::approval_releases(&deployment.description, case.policy.start_when_approved));
+    } else {
+        plan.say(answer::already_said(&deployment.description, word));
+    }
+}
+
+/// Approved, and held only because the forge didn't let the bot do its part.
+fn bot_was_refused(deployment: &Deployment) -> bool {
+    let refused = [Hold::VoteRefused, Hold::StartRefused].map(|hold| Some(Settled::Waiting(hold)));
+    deployment.status == Status::Approved && refused.contains(&deployment.outcome)
+}
+
+/// The forge holds the bot's vote, which can't be taken back.
+fn is_handed_over(deployment: &Deployment, gate: Gate) -> bool {
+    let refused = deployment.outcome == Some(Settled::Waiting(Hold::VoteRefused));
+    gate == Gate::Native && deployment.status == Status::Approved && !refused
+}
+
 /// Taking an approval back. Kept even where there is none, so that an older approval that arrives late
 /// doesn't count.
 fn revoke(plan: &mut Plan, spoken: &Spoken<'_>, ground: &Ground<'_>) {
@@ -310,7 +341,7 @@ fn revoke(plan: &mut Plan, spoken: &Spoken<'_>, ground: &Ground<'_>) {
     let speaker = spoken.speaker;
     let earlier = ground.earlier(speaker);
     let has_approval = earlier.is_some_and(|earlier| earlier.word == Word::Approved);
-    if case.vote_as == VoteAs::Sudo || (deployment.status == Status::Approved && case.gate == Gate::Native) {
+    if case.vote_as == VoteAs::Sudo || is_handed_over(deployment, case.gate) {
         plan.say(answer::revoke_too_late(description));
         return;
     }

@@ -11,7 +11,7 @@ use crate::domain::id::{Conversation, DeploymentId, ForgeName};
 use crate::domain::ledger::{Entry, Hold, Outcome, Undone, Word};
 use crate::domain::policy::{Gate, VoteAs};
 use crate::domain::verdict;
-use crate::domain::wording::card::vote_comment;
+use crate::domain::wording::card::{approval_comment, rejection_comment};
 use crate::ports::failure::{Failure, Refusal};
 use crate::ports::forge::{Progress, Sighting};
 use crate::ports::store::{Commit, CommitError, Finish, Lane, NewJob, Work};
@@ -110,11 +110,8 @@ impl App {
         let mut sighting = case.sighting.clone();
         if case.gate == Gate::Native && case.vote_as == VoteAs::Bot && pending(&sighting) > 0 {
             task.guard()?;
-            match desk
-                .forge
-                .vote(&deployment.description, Word::Approved, &vote_comment(deployment, Word::Approved))
-                .await
-            {
+            let comment = approval_comment(&approvers(&case.decide(&deployment.votes)));
+            match desk.forge.vote(&deployment.description, Word::Approved, &comment).await {
                 Ok(()) | Err(Failure::Refused(Refusal::NotWaiting)) => {}
                 Err(Failure::Refused(_)) => {
                     return self.settle_held(task, deployment, Hold::VoteRefused).await;
@@ -234,11 +231,7 @@ impl App {
         let description = &deployment.description;
         task.guard()?;
         if description.gate == Gate::Native && pending(sighting) > 0 {
-            match desk
-                .forge
-                .vote(description, Word::Rejected, &vote_comment(deployment, Word::Rejected))
-                .await
-            {
+            match desk.forge.vote(description, Word::Rejected, &rejection_comment(deployment)).await {
                 Ok(()) => return self.settle(task, deployment, Outcome::Rejected).await,
                 // The forge takes no rejection from the bot: cancelling the job keeps it from running.
                 Err(Failure::Refused(_)) => {}

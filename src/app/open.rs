@@ -40,9 +40,7 @@ impl App {
         let creators = self.creators(desk, sighting, project.id, Some(&place)).await?;
         let within_reach = self.reach(desk, project, entry, &creators).await?;
         let mut description = describe(desk, project, sighting, entry.gate, creators);
-        // A hook's time is only believed within what the forge itself tells.
-        let (made, touched) = (sighting.created_at, sighting.updated_at.max(sighting.created_at));
-        description.blocked_at = blocked_at.unwrap_or(touched).clamp(made, touched);
+        description.blocked_at = since(blocked_at, sighting);
         description.within_reach = within_reach;
         description.conversation = Some(place.clone());
         let now = self.clock.now();
@@ -149,6 +147,12 @@ fn carrier<'a>(requests: &'a [MergeRequest], sighting: &Sighting) -> Option<&'a 
         .filter(merged)
         .max_by_key(newest)
         .or_else(|| requests.iter().filter(open).max_by_key(newest))
+}
+
+/// Since when it waits. A hook may tell this more exactly than the deployment's own times, but only between
+/// them: what it says otherwise is not believed.
+fn since(told: Option<Timestamp>, sighting: &Sighting) -> Timestamp {
+    told.map_or(sighting.updated_at, |told| told.min(sighting.updated_at).max(sighting.created_at))
 }
 
 /// Whether anything holds it that is ours to open. A forge shows plain manual jobs as blocked too, so

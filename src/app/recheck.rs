@@ -10,7 +10,7 @@ use super::{App, Desk, Stopped};
 use crate::domain::command::{Surface, parse_comment};
 use crate::domain::effect::Look;
 use crate::domain::event::{Event, Heard};
-use crate::domain::id::{Conversation, DeploymentId, ForgeName, Place, Project};
+use crate::domain::id::{Conversation, DeploymentId, ForgeName, Place, Project, ProjectId};
 use crate::ports::failure::Failure;
 use crate::ports::forge::{ActiveProject, Comment, Sighting};
 use crate::ports::store::{Commit, Finish, KnownProject, Lane, NewJob, Work};
@@ -48,8 +48,9 @@ impl App {
             Look::Sweep { forge } => self.sweep(task, forge).await,
             Look::Project { forge, project } => {
                 let desk = self.desk(forge)?;
-                let project = self.project_of(desk, *project).await?;
-                self.look_at_project(desk, &project).await?;
+                if let Some(project) = self.project_or_what_was(desk, *project).await? {
+                    self.look_at_project(desk, &project).await?;
+                }
                 self.done(task).await
             }
             Look::Deployment { deployment } => {
@@ -135,7 +136,7 @@ impl App {
     async fn active_projects(
         &self,
         desk: &Desk,
-        known: &BTreeMap<crate::domain::id::ProjectId, KnownProject>,
+        known: &BTreeMap<ProjectId, KnownProject>,
         now: Timestamp,
     ) -> Result<Vec<ActiveProject>, Stopped> {
         let forge = desk.forge.name();
@@ -165,6 +166,21 @@ impl App {
         }
         active.retain(|a| !self.policies.of_project(forge, &a.project.path).is_empty());
         Ok(active)
+    }
+
+    /// A project that is gone is looked at once more by its last name, so that what waited there ends; it
+    /// keeps its turn among the quiet ones.
+    async fn project_or_what_was(&self, desk: &Desk, id: ProjectId) -> Result<Option<Project>, Stopped> {
+        match self.project_of(desk, id).await {
+            Err(Stopped::Forge(Failure::NotFound)) => {
+                let known = self.store.projects(desk.forge.name()).await?;
+                Ok(known
+                    .into_iter()
+                    .find(|known| known.id == id)
+                    .map(|known| Project { id, path: known.path }))
+            }
+            found => found.map(Some),
+        }
     }
 
     /// Lists what waits in a project, opens what is new, and looks at what waits no longer.

@@ -148,6 +148,9 @@ impl Worker {
     async fn work(&self, job: LeasedJob) {
         let task = Task::new(job);
         let outcome = match tokio::time::timeout_at(task.deadline, self.attempt(&task)).await {
+            Ok(Err(Stopped::Forge(Failure::NotFound))) if only_looks(&task.job.work) => {
+                self.app.done(&task).await
+            }
             Ok(outcome) => outcome,
             Err(_) => Err(Stopped::OutOfTime),
         };
@@ -264,6 +267,14 @@ impl Worker {
                 | CommitError::Held,
             ) => Ok(()),
         }
+    }
+}
+
+/// An event only says where to look: if its project, conversation or comment is gone, there is nothing to do.
+fn only_looks(work: &Work) -> bool {
+    match work {
+        Work::Event(_) => true,
+        Work::Effect(_) | Work::Look(_) => false,
     }
 }
 

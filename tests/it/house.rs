@@ -78,7 +78,11 @@ fn rooms_named(line: &str) -> Vec<String> {
     let named = |prefix: &str| {
         code.match_indices(prefix)
             .map(|(at, _)| {
-                code[at + prefix.len()..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+                code.get(at + prefix.len()..)
+                    .unwrap_or_default()
+                    .chars()
+                    .take_while(|c| c.is_alphanumeric() || *c == '_')
+                    .collect()
             })
             .collect::<Vec<String>>()
     };

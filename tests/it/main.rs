@@ -1,11 +1,13 @@
 //! The one integration binary.
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     reason = "a test ends where it fails"
 )]
 
+mod attacks;
 mod cli;
 mod demo;
 mod docs;

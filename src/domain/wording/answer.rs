@@ -45,6 +45,12 @@ pub fn already_said(deployment: &Description, word: Word) -> Prose {
     Prose::paragraph(line.text("; nothing has changed."))
 }
 
+/// Approved long since, but the forge didn't let the bot do its part: the same again may work now.
+pub fn tried_again(deployment: &Description) -> Prose {
+    let line = Line::default().subject(deployment).text(" has its approvals, but ").forge();
+    Prose::paragraph(line.text(" refused this bot. It is tried again now; the card tells what comes of it."))
+}
+
 /// A later word of the same person is known: this one came late.
 pub fn later_word_stands(deployment: &Description, later: Word) -> Prose {
     let line = Line::of("This comment is older than your last word on ").subject(deployment);
@@ -148,6 +154,9 @@ pub fn moved_away(deployment: &Description) -> Prose {
 /// One sentence on where a deployment stands.
 pub fn standing_of(deployment: &Deployment) -> Line {
     match deployment.status {
+        Status::Blocked if super::missing(deployment) == 0 => {
+            Line::of("its approvals are there, but it is not released yet.")
+        }
         Status::Blocked => Line::of(format!(
             "it is blocked, {} still missing.",
             still(super::missing(deployment)).to_lowercase()
@@ -403,7 +412,7 @@ pub fn last_answer() -> Prose {
 
 /// The command could not be carried out in spite of many attempts.
 pub fn gave_up() -> Prose {
-    Prose::paragraph(Line::of("This could not be carried out: ").forge().text(" could not be asked, many times over. Nothing was decided. Please write it again, and tell whoever runs this bot."))
+    Prose::paragraph(Line::of("This could not be carried out: ").forge().text(" refused, or could not be asked many times over. Nothing was decided. Please write it again, and tell whoever runs this bot."))
 }
 
 /// What waits here.

@@ -2,7 +2,7 @@
 
 use super::answer::standing_of;
 use super::{Block, Line, Prose, Span, Spelling, grantees};
-use crate::domain::actor::Known;
+use crate::domain::actor::{Account, Known};
 use crate::domain::card::{Card, Section};
 use crate::domain::decide;
 use crate::domain::deployment::{Deployment, Status};
@@ -46,7 +46,11 @@ fn add_section(blocks: &mut Vec<Block>, section: &Section<'_>, spelling: &Spelli
 fn heading(section: &Section<'_>) -> Line {
     let line = Line::default().code(section.environment);
     let statuses: Vec<Status> = section.newest.iter().map(|d| d.status).collect();
+    let all_filled = section.newest.iter().all(|d| super::missing(d) == 0);
     let status = match statuses.first() {
+        Some(Status::Blocked) if all_filled && statuses.iter().all(|s| *s == Status::Blocked) => {
+            "not released yet"
+        }
         Some(first) if statuses.iter().all(|status| status == first) => word(*first),
         _ => "in part",
     };
@@ -83,7 +87,7 @@ fn what(deployment: &Deployment) -> Line {
     line.text(format!(", {since} {}.", utc(description.blocked_at)))
 }
 
-fn creators(deployment: &Deployment) -> Vec<crate::domain::actor::Account> {
+fn creators(deployment: &Deployment) -> Vec<Account> {
     let facts = Facts {
         creators: deployment.description.creators.clone(),
         people: BTreeMap::new(),
@@ -131,12 +135,12 @@ fn held(hold: Hold) -> Line {
             .text(" asks for further approvals there, beside the one that was given for all of you."),
         Hold::StartRefused => Line::default()
             .forge()
-            .text(" does not let this bot start the job: somebody who may deploy starts it."),
+            .text(" does not let this bot start the job: somebody who may deploy starts it, or approves here again once the bot may."),
         Hold::VoteRefused => Line::default()
             .forge()
             .text(" does not let this bot approve it: an approval rule for the bot is missing, ")
             .code("countersign check")
-            .text(" tells which."),
+            .text(" tells which. Approve here again once it is there."),
     }
 }
 
@@ -205,25 +209,17 @@ fn older(section: &Section<'_>) -> Line {
     if more > 0 { line.text(format!(" and {more} more.")) } else { line.text(".") }
 }
 
-/// Who has approved, for the comment that goes with the bot's vote: `alice, bob`.
-pub fn vote_comment(deployment: &Deployment, word: Word) -> String {
-    let names: Vec<&str> = deployment
-        .votes
-        .iter()
-        .filter(|vote| vote.word == word)
-        .map(|vote| vote.by.username.as_str())
-        .collect();
-    match word {
-        Word::Approved => format!("Approved through Countersign by {}.", names.join(", ")),
-        Word::Rejected | Word::Revoked => {
-            let reason = deployment
-                .votes
-                .iter()
-                .rev()
-                .find(|vote| vote.word == word)
-                .and_then(|vote| vote.reason.clone());
-            let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-            format!("Rejected through Countersign by {}{reason}", names.join(", "))
-        }
-    }
+/// Whose approvals count, for the comment that goes with the bot's vote: `alice, bob`.
+pub fn approval_comment(approvers: &[Account]) -> String {
+    let names: Vec<&str> = approvers.iter().map(|approver| approver.username.as_str()).collect();
+    format!("Approved through Countersign by {}.", names.join(", "))
+}
+
+/// Who rejected and why, for the comment that goes with the bot's vote.
+pub fn rejection_comment(deployment: &Deployment) -> String {
+    let Some(rejection) = deployment.votes.iter().rev().find(|vote| vote.word == Word::Rejected) else {
+        return "Rejected through Countersign.".to_owned();
+    };
+    let reason = rejection.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    format!("Rejected through Countersign by {}{reason}", rejection.by.username)
 }

@@ -57,7 +57,8 @@ impl Talk for GitLab {
     async fn find_own(&self, at: &Conversation, marker: &str) -> Result<Vec<i64>, Failure> {
         let me = self.me().await?.id;
         let marker = markdown::hidden(marker);
-        let is_ours = |note: &Note| UserId(note.author.id) == me && note.body.contains(&marker);
+        // Only the end is ours alone: in the text before it somebody's words may look like a marker.
+        let is_ours = |note: &Note| UserId(note.author.id) == me && note.body.trim_end().ends_with(&marker);
         match &at.place {
             Place::MergeRequest(_) => {
                 let mut pages = self.client.pages(&path(at, &["notes"]), &NEWEST, PAGES)?;

@@ -5,7 +5,11 @@
 //! are delivered and the worker runs until nothing is due; whatever Countersign writes has to be told by
 //! the story, or the story fails: silence is asserted too.
 
+mod acts;
+mod arrange;
+mod people;
 mod read;
+mod server;
 mod steps;
 pub(crate) mod world;
 

@@ -1,10 +1,11 @@
 //! The sentences that stories are told in.
 
+use super::acts::acted;
+use super::arrange::arranged;
 use super::world::World;
-use countersign::sim::faults::{Action, HookFaults, Rule};
-use countersign::sim::gitlab::{DeploymentView, JobSpec};
+use countersign::sim::gitlab::DeploymentView;
 
-type Told = Result<(), String>;
+pub(super) type Told = Result<(), String>;
 
 /// Plays one sentence.
 pub(crate) async fn play(world: &mut World, sentence: &str) -> Told {
@@ -42,6 +43,13 @@ fn told(world: &mut World, words: &[&str]) -> Result<bool, String> {
             let read: Vec<_> = world.read.iter().copied().collect();
             let last = read.last().and_then(|note| world.gitlab.note(*note)).ok_or("nothing was read yet")?;
             contains(&last.body, part)?;
+        }
+        ["countersign", "does", "not", "say", part] => {
+            let read: Vec<_> = world.read.iter().copied().collect();
+            let last = read.last().and_then(|note| world.gitlab.note(*note)).ok_or("nothing was read yet")?;
+            if last.body.contains(part) {
+                return Err(format!("it says it: {}", last.body));
+            }
         }
         ["countersign", "says", "nothing"] => expect_silence(world)?,
         ["the", "card", "says", part] => contains(&card(world)?, part)?,
@@ -88,6 +96,14 @@ async fn checked(world: &mut World, words: &[&str]) -> Result<bool, String> {
         ["there", "are", count, "deployments", "to", environment] => {
             expect(&deployments(world, environment).len().to_string(), &number(count)?.to_string())?;
         }
+        _ => return Ok(voted(world, words)? || counted(world, words).await?),
+    }
+    Ok(true)
+}
+
+/// Which votes and words GitLab holds.
+fn voted(world: &World, words: &[&str]) -> Result<bool, String> {
+    match words {
         ["GitLab", "holds", "an", verdict @ ("approval" | "rejection"), "by", name] => {
             let wanted = if *verdict == "approval" { "approved" } else { "rejected" };
             let held = world.gitlab.deployments(world.project);
@@ -101,11 +117,31 @@ async fn checked(world: &mut World, words: &[&str]) -> Result<bool, String> {
                 return Err(format!("it does: {held:?}"));
             }
         }
+        ["GitLab", "was", "told", words] => {
+            let held = world.gitlab.deployments(world.project);
+            let told: Vec<_> =
+                held.iter().flat_map(|d| &d.approvals).filter_map(|a| a.comment.as_deref()).collect();
+            if !told.contains(words) {
+                return Err(format!("it was told {told:?}"));
+            }
+        }
+        ["nobody", "approved", "the", "merge", "request"] => {
+            let request = world.gitlab.merge_request(world.project, world.request).ok_or("it is gone")?;
+            expect(&format!("{:?}", request.approved_by), "[]")?;
+        }
         ["that", "has", count, "reactions"] => {
             let note =
                 world.last_note.and_then(|note| world.gitlab.note(note)).ok_or("there is no comment")?;
             expect(&note.reactions.len().to_string(), &number(count)?.to_string())?;
         }
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+/// What was asked of GitLab, and what the ledger tells.
+async fn counted(world: &World, words: &[&str]) -> Result<bool, String> {
+    match words {
         ["at", "most", count, "calls", "were", "made"] => {
             let made = world.gitlab.requests().len();
             if made > number(count)? as usize {
@@ -114,142 +150,6 @@ async fn checked(world: &mut World, words: &[&str]) -> Result<bool, String> {
         }
         ["the", "ledger", "of", environment, "tells", rest @ ..] => {
             return super::world::ledger_tells(world, environment, rest).await.map(|()| true);
-        }
-        _ => return Ok(false),
-    }
-    Ok(true)
-}
-
-/// How the world behaves.
-async fn arranged(world: &mut World, words: &[&str]) -> Result<bool, String> {
-    let hooks = |faults: HookFaults| world.gitlab.set_hook_faults(faults);
-    match words {
-        ["every", "hook", "is", "lost"] => {
-            hooks(HookFaults { lose_everything: true, ..HookFaults::default() })
-        }
-        ["the", "next", "hook", "is", "lost"] => hooks(HookFaults { lose_next: 1, ..HookFaults::default() }),
-        ["hooks", "arrive", "twice"] => hooks(HookFaults { duplicate: true, ..HookFaults::default() }),
-        ["hooks", "arrive", "in", "reverse", "order"] => {
-            hooks(HookFaults { reverse: true, ..HookFaults::default() });
-        }
-        ["hooks", "arrive", "again"] => hooks(HookFaults::default()),
-        ["hooks", "are", "held", "back"] => world.hooks_arrive = false,
-        ["the", "hooks", "are", "let", "go"] => world.hooks_arrive = true,
-        ["GitLab", "answers", status, "to", path] => {
-            let body = "<html>GitLab is not well</html>".to_owned();
-            let status = u16::try_from(number(status)?).unwrap_or(500);
-            let path = if *path == "everything" { "" } else { path };
-            world.gitlab.add_fault(Rule::new(path, Action::Answer { status, body }));
-        }
-        ["GitLab", "refuses", "new", "comments"] => {
-            let body = r#"{"message":"403 Forbidden"}"#.to_owned();
-            world.gitlab.add_fault(Rule::new("/notes", Action::Answer { status: 403, body }).method("POST"));
-        }
-        ["GitLab", "acts", "on", "the", "next", path, "but", "its", "answer", "is", "lost"] => {
-            world.gitlab.add_fault(Rule::new(*path, Action::ActThenDrop).method("POST").times(1));
-        }
-        ["GitLab", "limits", "the", "next", "call", "for", seconds, "seconds"] => {
-            let retry_after = Some(u64::from(number(seconds)?));
-            world.gitlab.add_fault(Rule::new("", Action::TooManyRequests { retry_after }).times(1));
-        }
-        ["GitLab", "is", "well", "again"] => world.gitlab.clear_faults(),
-        [count, "second" | "seconds", "pass" | "passes"] => world.advance(i64::from(number(count)?)).await,
-        [count, "minutes" | "minute", "pass" | "passes"] => {
-            world.advance(i64::from(number(count)?) * 60).await
-        }
-        [count, "hours" | "hour", "pass" | "passes"] => world.advance(i64::from(number(count)?) * 3600).await,
-        ["calls", "are", "counted"] => world.gitlab.clear_requests(),
-        _ => return Ok(false),
-    }
-    Ok(true)
-}
-
-/// What people do.
-fn acted(world: &mut World, words: &[&str]) -> Result<bool, String> {
-    let [name, act @ ..] = words else { return Ok(false) };
-    let user = if *name == "somebody" { world.user("dana")? } else { world.user(name)? };
-    let refused = |error: countersign::sim::gitlab::Refused| error.message().to_owned();
-    world.clock.advance(jiff::SignedDuration::from_secs(1));
-    let (project, request) = (world.project, world.request);
-    match act {
-        ["writes", text] => {
-            let text = text.replace("\\n", "\n");
-            world.last_note = world.gitlab.comment_on_mr(project, request, user, &text).map_err(refused)?;
-        }
-        ["writes", text, "on", "the", "commit"] => {
-            let text = text.replace("\\n", "\n");
-            let sha = world.head.clone();
-            world.last_note = world.gitlab.comment_on_commit(project, &sha, user, &text).map_err(refused)?;
-        }
-        ["edits", "that", "to", text] => {
-            let note = world.last_note.ok_or("there is no comment")?;
-            world.gitlab.edit_note(note, user, text).map_err(refused)?;
-        }
-        ["deletes", "that"] => {
-            let note = world.last_note.ok_or("there is no comment")?;
-            world.gitlab.delete_note(note, user).map_err(refused)?;
-        }
-        ["reacts", "to", "that"] => {
-            let note = world.last_note.ok_or("there is no comment")?;
-            world.gitlab.react(note, user, "thumbsup").map_err(refused)?;
-        }
-        ["deploys", "to", environments @ ..] => {
-            let names =
-                environments.iter().filter(|word| **word != "and").map(|word| word.trim_end_matches(','));
-            let jobs = names.map(|n| JobSpec::new(format!("deploy {n}")).environment(n).manual()).collect();
-            world.deploy(user, jobs);
-        }
-        ["deploys", "a", "matrix", "of", variants, "to", environment] => {
-            let variants: Vec<&str> = variants.split(',').collect();
-            let job = JobSpec::new("deploy").environment(*environment).manual();
-            world.deploy(user, job.matrix(&variants));
-        }
-        ["offers", "to", "stop", environment] => {
-            let job = JobSpec::new("stop").environment(*environment).action("stop").manual();
-            world.deploy(user, vec![job]);
-        }
-        ["pushes", "a", "new", "commit"] => {
-            world.commits += 1;
-            world.head = format!("{:040x}", world.commits);
-            world.gitlab.add_commit(project, &world.head, "Sell even more", "Dana");
-            world.gitlab.push(project, request, user, &world.head).map_err(refused)?;
-        }
-        ["approves", environment, "in", "GitLab"] => {
-            let deployment = newest(world, environment)?.id;
-            world.gitlab.approve_deployment(deployment, user, None).map_err(refused)?;
-        }
-        ["rejects", environment, "in", "GitLab"] => {
-            let deployment = newest(world, environment)?.id;
-            world.gitlab.reject_deployment(deployment, user, None).map_err(refused)?;
-        }
-        [act @ ("plays" | "retries" | "cancels"), environment, "in", "GitLab"] => {
-            let job = newest(world, environment)?.job.ok_or("it has no job")?;
-            match *act {
-                "plays" => drop(world.gitlab.play_job(job, user).map_err(refused)?),
-                "retries" => drop(world.gitlab.retry_job(job, user).map_err(refused)?),
-                _ => world.gitlab.cancel_job(job, user).map_err(refused)?,
-            }
-        }
-        ["approves", "the", "merge", "request"] => {
-            world.gitlab.approve_merge_request(project, request, user).map_err(refused)?;
-        }
-        ["leaves", "the", "project"] => world.gitlab.remove_member(project, user),
-        ["sees", "the", "job", "of", environment, outcome @ ("succeed" | "fail")] => {
-            let job = newest(world, environment)?.job.ok_or("it has no job")?;
-            world.gitlab.finish_job(job, *outcome == "succeed");
-        }
-        ["deletes", "the", "deployment", "to", environment] => {
-            let deployment = newest(world, environment)?.id;
-            world.gitlab.delete_deployment(deployment);
-        }
-        ["deletes", "the", "environment", environment] => {
-            world.gitlab.delete_environment(project, environment)
-        }
-        ["merges"] => {
-            world.head = world.gitlab.merge(project, request, user).map_err(refused)?;
-        }
-        ["locks", "the", "discussion"] => {
-            world.gitlab.lock_discussion(project, request, true).map_err(refused)?
         }
         _ => return Ok(false),
     }
@@ -265,7 +165,7 @@ fn deployments(world: &World, environment: &str) -> Vec<DeploymentView> {
     all.into_iter().filter(|deployment| deployment.environment == environment).collect()
 }
 
-fn newest(world: &World, environment: &str) -> Result<DeploymentView, String> {
+pub(super) fn newest(world: &World, environment: &str) -> Result<DeploymentView, String> {
     deployments(world, environment).pop().ok_or_else(|| format!("nothing was deployed to {environment}"))
 }
 
@@ -277,7 +177,7 @@ fn expect(is: &str, should: &str) -> Told {
     if is == should { Ok(()) } else { Err(format!("it is {is}, not {should}")) }
 }
 
-fn number(word: &str) -> Result<u32, String> {
+pub(super) fn number(word: &str) -> Result<u32, String> {
     let words = ["never", "once", "twice"];
     let names = ["no", "one", "two", "three", "four", "five", "six"];
     words
@@ -300,14 +200,13 @@ fn split(sentence: &str) -> Vec<String> {
                 words.push(std::mem::take(&mut word));
                 quote = None;
             }
-            Some(_) => word.push(c),
             None if c == '"' || c == '“' => quote = Some(if c == '“' { '”' } else { c }),
             None if c.is_whitespace() => {
                 if !word.is_empty() {
                     words.push(std::mem::take(&mut word));
                 }
             }
-            None => word.push(c),
+            Some(_) | None => word.push(c),
         }
     }
     if !word.is_empty() {

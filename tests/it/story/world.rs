@@ -1,23 +1,19 @@
 //! The world of a story: the twin, the true server against it, and a clock that is moved by hand.
 
-use countersign::app::worker::Worker;
-use countersign::cli::wiring;
+use super::people::populate;
+use super::server::{Server, StoryClock};
 use countersign::domain::ledger;
-use countersign::ports::clock::Clock;
 use countersign::ports::store::Store;
 use countersign::sim::clock::HandClock;
 use countersign::sim::gitlab::{
-    ApprovalRule, GitLab, Iid, JobSpec, Level, NewHook, NewPipeline, NoteId, NoteView, PipelineId, ProjectId,
-    ProtectedEnvironment, UserId,
+    ApprovalRule, GitLab, GroupId, HookId, Iid, JobSpec, Level, NewHook, NewPipeline, NoteId, NoteView,
+    PipelineId, ProjectId, ProtectedEnvironment, UserId,
 };
-use countersign::web;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use tempfile::TempDir;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 const START: &str = "2026-11-21T08:00:00Z";
 const WEBHOOK_TOKEN: &str = "a-webhook-token-of-the-story";
@@ -37,11 +33,14 @@ deploy_access_levels = [{ access_level = "maintainer" }]
 pub(crate) struct World {
     pub(crate) gitlab: GitLab,
     pub(crate) clock: HandClock,
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) worker: Worker,
+    /// `None` while it is stopped.
+    pub(crate) server: Option<Server>,
+    config: String,
+    story_clock: Arc<StoryClock>,
     pub(crate) project: ProjectId,
     pub(crate) request: Iid,
     pub(crate) users: BTreeMap<String, UserId>,
+    groups: BTreeMap<String, GroupId>,
     pub(crate) head: String,
     pub(crate) commits: u32,
     pub(crate) pipelines: Vec<PipelineId>,
@@ -49,25 +48,9 @@ pub(crate) struct World {
     /// Hooks are delivered after every act.
     pub(crate) hooks_arrive: bool,
     pub(crate) read: BTreeSet<NoteId>,
-    pub(crate) hook_url: String,
-    _stop: tokio_util::sync::DropGuard,
+    address: std::net::SocketAddr,
+    pub(crate) hook: HookId,
     _folder: TempDir,
-}
-
-/// Time from the story's clock, ids counted up.
-struct StoryClock {
-    clock: HandClock,
-    next: AtomicU64,
-}
-
-impl Clock for StoryClock {
-    fn now(&self) -> Timestamp {
-        self.clock.time()
-    }
-
-    fn new_id(&self) -> String {
-        format!("id-{:08}", self.next.fetch_add(1, Ordering::Relaxed))
-    }
 }
 
 impl World {
@@ -75,7 +58,7 @@ impl World {
         let clock = HandClock::at(START.parse().unwrap());
         let gitlab = GitLab::new(clock.now());
         let url = gitlab.start().await.unwrap();
-        let (project, users) = populate(&gitlab);
+        let (project, users, groups) = populate(&gitlab);
         let bot = users["countersign"];
         let token = gitlab.add_token(bot, &["api"]);
         let root = gitlab.add_admin("root", "Administrator");
@@ -87,7 +70,7 @@ impl World {
              signing_tokens = [\"{SIGNING_TOKEN}\"]\npoll = \"60s\"\n"
         );
         if on("votes are cast with sudo") {
-            text.push_str(&format!("vote_as = \"sudo\"\nsudo_token = \"{sudo}\"\n"));
+            let _ = write!(text, "vote_as = \"sudo\"\nsudo_token = \"{sudo}\"\n");
         }
         if on("merge-request approvals are ignored") {
             text.push_str("merge_request_approval = \"ignore\"\n");
@@ -96,26 +79,27 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let database = folder.path().join("story.db");
         let text = text.replace("sqlite:DB", &format!("sqlite:{}", database.display()));
-        let stop = CancellationToken::new();
-        let story_clock = Arc::new(StoryClock { clock: clock.clone(), next: AtomicU64::new(1) });
-        let server = serve(&text, story_clock, &stop).await;
+        let story_clock = Arc::new(StoryClock::new(clock.clone()));
+        let server = Server::start(&text, story_clock.clone(), None).await;
         let head = format!("{:040x}", 1);
         let mut world = Self {
             gitlab,
             clock,
-            store: server.store,
-            worker: server.worker,
+            address: server.address,
+            server: Some(server),
+            config: text,
+            story_clock,
             project,
             request: 0,
             users,
+            groups,
             head,
             commits: 1,
             pipelines: Vec::new(),
             last_note: None,
             hooks_arrive: true,
             read: BTreeSet::new(),
-            hook_url: format!("http://{}/hooks/gitlab", server.address),
-            _stop: stop.drop_guard(),
+            hook: 0,
             _folder: folder,
         };
         world.furnish(switches);
@@ -132,9 +116,13 @@ impl World {
         }
         if !on("nothing is protected") && !on("GitLab is Free") {
             for name in ["production", "staging", "production/eu", "production/us"] {
-                let protection = ProtectedEnvironment::new(name).deployers(Level::DEVELOPER);
+                let deployers =
+                    if on("the bot may not start jobs") { Level::OWNER } else { Level::DEVELOPER };
+                let protection = ProtectedEnvironment::new(name).deployers(deployers);
                 let protection = if on("votes are cast with sudo") {
                     protection.rule(ApprovalRule::level(Level::MAINTAINER, 2))
+                } else if on("the bot may not approve") {
+                    protection.rule(ApprovalRule::user(self.users["carol"]))
                 } else {
                     protection.rule(ApprovalRule::user(self.users["countersign"]))
                 };
@@ -146,40 +134,97 @@ impl World {
                 gitlab.protect_environment(self.project, protection);
             }
         }
-        let mut hook = NewHook::new(&self.hook_url).every_event().token(WEBHOOK_TOKEN);
-        if !on("GitLab is older than 19") {
-            hook = hook.signing_token(SIGNING_TOKEN);
-        }
-        gitlab.add_hook(self.project, hook);
+        self.hook = gitlab.add_hook(self.project, self.new_hook(!on("GitLab is older than 19")));
         gitlab.add_commit(self.project, &self.head, "Sell more", "Dana");
         self.request = gitlab.open_merge_request(self.project, self.users["dana"], "sell-more", "Sell more");
         gitlab.push(self.project, self.request, self.users["dana"], &self.head).unwrap();
+    }
+
+    /// A hook to the server with its right tokens.
+    pub(crate) fn new_hook(&self, signed: bool) -> NewHook {
+        let url = format!("http://{}/hooks/gitlab", self.address);
+        let hook = NewHook::new(url).every_event().token(WEBHOOK_TOKEN);
+        if signed { hook.signing_token(SIGNING_TOKEN) } else { hook }
+    }
+
+    /// Plays sentences, one a line, and ends the test where one isn't true.
+    pub(crate) async fn tell(&mut self, sentences: &str) {
+        for sentence in sentences.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            if let Err(why) = super::steps::play(self, sentence).await {
+                panic!("{sentence}\n  {why}\n\n{}", self.scene().await);
+            }
+        }
+    }
+
+    /// As the end of every story: nothing unread, nothing left over.
+    pub(crate) async fn finish(mut self) {
+        if let Err(why) = self.end().await {
+            panic!("at the end: {why}\n\n{}", self.scene().await);
+        }
+    }
+
+    /// The store of the running server.
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.server.as_ref().expect("the server is stopped").store
+    }
+
+    /// Stops the server, orderly; hooks find nobody from now on.
+    pub(crate) async fn stop(&mut self) {
+        self.server.take().expect("the server is stopped already").stop().await;
+    }
+
+    /// Starts another server on the same database and address.
+    pub(crate) async fn start(&mut self) {
+        self.server = Some(Server::start(&self.config, self.story_clock.clone(), Some(self.address)).await);
     }
 
     /// Delivers hooks and lets the worker run until nothing is due.
     pub(crate) async fn settle(&self) {
         loop {
             let delivered = if self.hooks_arrive { self.gitlab.deliver_hooks().await } else { 0 };
-            let ran = self.worker.run_until_idle().await;
+            let ran = match &self.server {
+                Some(server) => server.worker.run_until_idle().await,
+                None => 0,
+            };
             if delivered == 0 && ran == 0 {
                 return;
             }
         }
     }
 
+    /// Lets time pass, from one due job to the next, as it would pass for a server that runs.
     pub(crate) async fn advance(&self, seconds: i64) {
-        self.clock.advance(SignedDuration::from_secs(seconds));
+        let end = self.clock.time() + SignedDuration::from_secs(seconds);
+        while let Some(due) = self.next_due().await.filter(|due| *due < end) {
+            self.clock.advance(due.duration_since(self.clock.time()));
+            self.settle().await;
+        }
+        self.clock.advance(end.duration_since(self.clock.time()));
         self.settle().await;
+    }
+
+    async fn next_due(&self) -> Option<Timestamp> {
+        let store = &self.server.as_ref()?.store;
+        store.next_due(self.clock.time()).await.unwrap()
     }
 
     pub(crate) fn user(&self, name: &str) -> Result<UserId, String> {
         self.users.get(name).copied().ok_or_else(|| format!("nobody here is called {name}"))
     }
 
+    pub(crate) fn group(&self, path: &str) -> Result<GroupId, String> {
+        self.groups.get(path).copied().ok_or_else(|| format!("there is no group {path}"))
+    }
+
     /// Runs a pipeline at the merge request's head with these jobs.
     pub(crate) fn deploy(&mut self, by: UserId, jobs: Vec<JobSpec>) {
+        self.deploy_from("sell-more", by, jobs);
+    }
+
+    /// The same for another branch or ref.
+    pub(crate) fn deploy_from(&mut self, branch: &str, by: UserId, jobs: Vec<JobSpec>) {
         self.clock.advance(SignedDuration::from_secs(1));
-        let pipeline = NewPipeline::new("sell-more", self.head.clone(), by).jobs(jobs);
+        let pipeline = NewPipeline::new(branch, self.head.clone(), by).jobs(jobs);
         self.pipelines.push(self.gitlab.run_pipeline(self.project, pipeline));
     }
 
@@ -197,7 +242,8 @@ impl World {
         self.notes().iter().filter(|note| is_card(note)).count()
     }
 
-    fn notes(&self) -> Vec<NoteView> {
+    /// Everything that Countersign wrote here.
+    pub(crate) fn notes(&self) -> Vec<NoteView> {
         let mut notes = self.gitlab.notes_of(self.project, self.request);
         notes.extend(self.gitlab.notes_of_commit(self.project, &self.head));
         notes.into_iter().filter(|note| note.author == "countersign").collect()
@@ -210,7 +256,7 @@ impl World {
             return Err(format!("Countersign wrote something the story doesn't tell: {}", note.body));
         }
         let now = self.clock.time();
-        let depth = self.store.depth(now).await.map_err(|e| e.to_string())?;
+        let depth = self.store().depth(now).await.map_err(|e| e.to_string())?;
         if depth.due > 0 || depth.dead > 0 || depth.later > 2 {
             return Err(format!("jobs are left over (besides the two that poll): {depth:?}"));
         }
@@ -218,8 +264,8 @@ impl World {
     }
 
     async fn verify_ledgers(&self) -> Result<(), String> {
-        for id in self.store.ledger_ids(None, 10_000).await.map_err(|e| e.to_string())? {
-            let chain = self.store.ledger(&id).await.map_err(|e| e.to_string())?;
+        for id in self.store().ledger_ids(None, 10_000).await.map_err(|e| e.to_string())? {
+            let chain = self.store().ledger(&id).await.map_err(|e| e.to_string())?;
             let mut previous = None;
             for entry in &chain {
                 ledger::verify(&id, previous, entry).map_err(|e| e.to_string())?;
@@ -233,70 +279,21 @@ impl World {
     pub(crate) async fn scene(&self) -> String {
         let mut scene = String::from("The merge request:\n");
         for note in self.gitlab.notes_of(self.project, self.request) {
-            scene.push_str(&format!(
-                "[{}] {}: {}\n",
-                note.id,
-                note.author,
-                note.body.replace('\n', "\n    ")
-            ));
+            let body = note.body.replace('\n', "\n    ");
+            let _ = writeln!(scene, "[{}] {}: {body}", note.id, note.author);
         }
         for deployment in self.gitlab.deployments(self.project).iter().rev().take(8).rev() {
-            scene.push_str(&format!("{deployment:?}\n"));
+            let _ = writeln!(scene, "{deployment:?}");
         }
-        let depth = self.store.depth(self.clock.time()).await;
-        scene.push_str(&format!("Queue: {depth:?}\n"));
+        if self.server.is_some() {
+            let _ = writeln!(scene, "Queue: {:?}", self.store().depth(self.clock.time()).await);
+        }
         scene
     }
 }
 
 fn is_card(note: &NoteView) -> bool {
-    note.body.contains("countersign:card")
-}
-
-/// The project `acme/shop` and its people: dana deploys, alice and bob are maintainers, mallory only reads.
-fn populate(gitlab: &GitLab) -> (ProjectId, BTreeMap<String, UserId>) {
-    let acme = gitlab.add_group("acme", None);
-    let project = gitlab.add_project("acme/shop");
-    let mut users = BTreeMap::new();
-    let people = [("dana", Level::DEVELOPER), ("alice", Level::MAINTAINER), ("bob", Level::MAINTAINER)];
-    for (name, level) in people.into_iter().chain([("mallory", Level::REPORTER), ("carol", Level::DEVELOPER)])
-    {
-        let user = gitlab.add_user(name, name);
-        gitlab.add_member(project, user, level);
-        users.insert(name.to_owned(), user);
-    }
-    let bot = gitlab.add_bot("countersign", "Countersign");
-    gitlab.add_member(project, bot, Level::MAINTAINER);
-    users.insert("countersign".to_owned(), bot);
-    let other = gitlab.add_bot("renovate", "Renovate");
-    gitlab.add_member(project, other, Level::MAINTAINER);
-    users.insert("renovate".to_owned(), other);
-    for (path, members) in [("qa", &["alice"][..]), ("sre", &["alice", "bob"][..])] {
-        let group = gitlab.add_group(path, Some(acme));
-        gitlab.add_group_member(group, bot, Level::GUEST);
-        for member in members {
-            gitlab.add_group_member(group, users[*member], Level::DEVELOPER);
-        }
-    }
-    (project, users)
-}
-
-/// The true server, in process, on a port of its own.
-struct Server {
-    store: Arc<dyn Store>,
-    worker: Worker,
-    address: std::net::SocketAddr,
-}
-
-async fn serve(text: &str, clock: Arc<dyn Clock>, stop: &CancellationToken) -> Server {
-    let config = countersign::config::parse(text, std::path::Path::new("story.toml"), &|_| None).unwrap();
-    let tracker = TaskTracker::new();
-    let built = wiring::build(&config, clock, &tracker).await.unwrap();
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tracker.spawn(web::serve(listener, built.router.clone(), stop.clone(), tracker.clone()));
-    built.app.start_polling().await.unwrap();
-    Server { store: built.app.store.clone(), worker: built.worker.clone(), address }
+    note.body.ends_with("<!-- countersign:card -->")
 }
 
 /// `the ledger of production tells 4 entries` (of its newest deployment).
@@ -305,7 +302,7 @@ pub(crate) async fn ledger_tells(world: &World, environment: &str, rest: &[&str]
     let newest = all.iter().rev().find(|d| d.environment == environment).ok_or("there is no deployment")?;
     let id = format!("gitlab/{}/{}", world.project, newest.id);
     let id = countersign::domain::id::DeploymentId::from_stored(id);
-    let chain = world.store.ledger(&id).await.map_err(|e| e.to_string())?;
+    let chain = world.store().ledger(&id).await.map_err(|e| e.to_string())?;
     let told: Vec<String> = chain.iter().map(|entry| entry.body.clone()).collect();
     match rest {
         ["of", part] if told.iter().any(|body| body.contains(part)) => Ok(()),
