@@ -8,5 +8,8 @@
 )]
 
 mod attacks;
+mod calls;
+mod crash;
 mod house;
+mod people;
 mod story;
