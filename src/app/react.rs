@@ -37,8 +37,12 @@ impl App {
         if self.store.is_taken(at).await? {
             return self.done(task).await;
         }
-        let Some(comment) = desk.forge.comment(at).await? else { return self.done(task).await };
         let me = desk.forge.me().await?;
+        // Our own words come back to us as hooks. One that only says so falsely wouldn't count either.
+        if matches!(heard, Heard::Hook { author, .. } if *author == me.id) {
+            return self.done(task).await;
+        }
+        let Some(comment) = desk.forge.comment(at).await? else { return self.done(task).await };
         if comment.system || comment.author == me.id {
             return self.done(task).await;
         }

@@ -31,7 +31,7 @@ impl App {
             return self.done(task).await;
         }
         task.guard()?;
-        match self.write_card(task, at, &room, &text).await {
+        match self.write_card(at, &room, &text).await {
             Ok(Posted { comment, at: written }) => {
                 let card = Room {
                     card: Some(comment),
@@ -50,17 +50,11 @@ impl App {
     }
 
     /// Edits the card, or posts it where there is none (any more).
-    async fn write_card(
-        &self,
-        task: &Task,
-        at: &Conversation,
-        room: &Room,
-        text: &str,
-    ) -> Result<Posted, Stopped> {
+    async fn write_card(&self, at: &Conversation, room: &Room, text: &str) -> Result<Posted, Stopped> {
         let desk = self.desk(&at.forge)?;
         let card = match room.card {
             Some(card) => Some(card),
-            None if task.is_first_attempt() => None,
+            // Another worker's job may have written it and died: this job's own attempts tell nothing.
             None => desk.forge.find_own(at, CARD).await?.last().copied(),
         };
         if let Some(card) = card {

@@ -8,9 +8,12 @@
 )]
 
 mod attacks;
+mod calls;
 mod cli;
+mod crash;
 mod demo;
 mod docs;
 mod doctor;
 mod house;
+mod people;
 mod story;

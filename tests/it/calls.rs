@@ -1,0 +1,105 @@
+//! How often GitLab is asked.
+
+use crate::story::world::World;
+use countersign::sim::gitlab::{ApiCall, OldDeployments};
+use jiff::SignedDuration;
+use rstest::rstest;
+
+/// One maintainer suffices; `GATE` is filled in.
+const ONE: &str = r#"
+[[environment]]
+on = "gitlab"
+project = "acme/**"
+name = "**"
+gate = "GATE"
+required_approval_count = 1
+deploy_access_levels = [{ access_level = "maintainer" }]
+"#;
+
+fn told(call: &ApiCall) -> String {
+    format!("{} {}?{}", call.method, call.path, call.query)
+}
+
+#[tokio::test]
+async fn two_thousand_old_deployments_make_no_card_and_no_flood_of_calls() {
+    let mut world = World::new(Some(&ONE.replace("GATE", "native")), &[]).await;
+    let old = OldDeployments {
+        count: 2_000,
+        environment: "production".to_owned(),
+        user: world.user("dana").unwrap(),
+        since: world.clock.time() - SignedDuration::from_hours(24 * 60),
+        every: SignedDuration::from_mins(30),
+    };
+    let old = world.gitlab.add_old_blocked_deployments(world.project, &old);
+    world.settle().await;
+    let first: Vec<String> = world.gitlab.requests().iter().map(told).collect();
+    assert!(first.len() <= 40, "{} calls: {first:#?}", first.len());
+    assert_eq!(world.store().ledger_ids(None, 10_000).await.unwrap().len(), 2_000, "all are recorded");
+    world.tell("there is no card").await;
+
+    world.gitlab.clear_requests();
+    world.advance(30 * 60).await;
+    let later: Vec<String> = world.gitlab.requests().iter().map(told).collect();
+    assert!(later.len() <= 30 * 10, "{} calls in half an hour: {later:#?}", later.len());
+
+    let number = old[1_234];
+    world
+        .tell(&format!(
+            r#"there is no card
+            alice writes "@countersign approve production"
+            countersign answers "production"
+            alice writes "@countersign approve d{number}"
+            countersign answers "was the last one needed"
+            there is one card
+            the card says "d{number}""#
+        ))
+        .await;
+    let running = world.gitlab.deployments(world.project);
+    let running: Vec<u64> = running.iter().filter(|d| d.status == "running").map(|d| d.id).collect();
+    assert_eq!(running, [number]);
+    world.finish().await;
+}
+
+/// The list is printed; the bound is generous. `cargo nextest run reads --no-capture` shows it.
+#[rstest]
+#[case::native("native", &[])]
+#[case::manual_job("manual_job", &["GitLab is Free"])]
+#[tokio::test]
+#[expect(clippy::print_stdout, reason = "the list is what this test is for")]
+async fn reads_per_approval(#[case] gate: &str, #[case] switches: &[&str]) {
+    let switches: Vec<String> = switches.iter().map(|&switch| switch.to_owned()).collect();
+    let mut world = World::new(Some(&ONE.replace("GATE", gate)), &switches).await;
+    for caches in ["cold", "warm"] {
+        world.tell("dana deploys to production").await;
+        if caches == "cold" {
+            world.stop().await;
+            world.start().await;
+            world.settle().await;
+        }
+        world.hooks_arrive = false;
+        world.gitlab.clear_requests();
+        world.tell(r#"alice writes "@countersign approve production""#).await;
+        // The comment's hook, and not yet those that the approval itself leads to.
+        world.gitlab.deliver_hooks().await;
+        world.settle().await;
+        let calls = world.gitlab.requests();
+        let (reads, writes): (Vec<&ApiCall>, Vec<&ApiCall>) =
+            calls.iter().partition(|call| call.method == "GET");
+        println!("{gate}, {caches} caches: {} reads, {} writes", reads.len(), writes.len());
+        for call in &calls {
+            println!("  {}", told(call));
+        }
+        let most = if caches == "cold" { 9 } else { 8 };
+        assert!(reads.len() <= most, "{} reads", reads.len());
+        assert!(writes.len() <= 6, "{} writes", writes.len());
+        world
+            .tell(
+                r#"countersign answers "was the last one needed"
+                the hooks are let go
+                production is running
+                dana sees the job of production succeed"#,
+            )
+            .await;
+    }
+    world.finish().await;
+}

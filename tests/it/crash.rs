@@ -1,0 +1,152 @@
+//! A worker that dies with jobs in its hands: another one ends them, and nobody sees anything twice.
+
+use crate::story::world::World;
+use countersign::ports::store::LeasedJob;
+use countersign::sim::faults::{Action, Rule};
+use jiff::SignedDuration;
+
+/// One maintainer suffices.
+const ONE: &str = r#"
+[[environment]]
+on = "gitlab"
+project = "acme/**"
+name = "**"
+required_approval_count = 1
+deploy_access_levels = [{ access_level = "maintainer" }]
+"#;
+
+/// A worker takes everything that is due, and is never heard of again.
+async fn die_with_jobs(world: &World) -> Vec<LeasedJob> {
+    let lease = SignedDuration::from_secs(60);
+    let mut taken = Vec::new();
+    loop {
+        let jobs = world.store().lease(world.clock.time(), lease, 16).await.unwrap();
+        if jobs.is_empty() {
+            return taken;
+        }
+        taken.extend(jobs);
+    }
+}
+
+#[tokio::test]
+async fn a_worker_dies_before_it_decides() {
+    let mut world = World::new(Some(ONE), &[]).await;
+    world.tell("dana deploys to production\nhooks are held back").await;
+    world.tell(r#"alice writes "@countersign approve production""#).await;
+    world.gitlab.deliver_hooks().await;
+    assert!(!die_with_jobs(&world).await.is_empty());
+    world.stop().await;
+    world.start().await;
+    world
+        .tell(
+            r"the hooks are let go
+            40 seconds pass
+            countersign says nothing
+            production is blocked",
+        )
+        .await;
+    world
+        .tell(
+            r#"30 seconds pass
+            countersign answers "was the last one needed"
+            10 seconds pass
+            production is running
+            the job of production was played once
+            there is one card
+            10 minutes pass
+            countersign says nothing"#,
+        )
+        .await;
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_worker_dies_after_it_has_told_the_world_everything() {
+    let mut world = World::new(Some(ONE), &[]).await;
+    world.tell("dana deploys to production").await;
+    for method in ["POST", "PUT"] {
+        world.gitlab.add_fault(Rule::new("", Action::Drop).method(method));
+    }
+    world.tell(r#"alice writes "@countersign approve production""#).await;
+    world.clock.advance(SignedDuration::from_secs(10));
+    let lanes = die_with_jobs(&world).await.len();
+    assert!(lanes >= 4, "vote, reply, reaction and card are due: {lanes}");
+    world.gitlab.clear_faults();
+    let bot = world.user("countersign").unwrap();
+    let deployment = world.gitlab.deployments(world.project)[0].clone();
+    world.gitlab.approve_deployment(deployment.id, bot, None).unwrap();
+    world.gitlab.play_job(deployment.job.unwrap(), bot).unwrap();
+    let comment = world.last_note.unwrap();
+    let answer = format!("That was it.\n\n<!-- countersign:{comment}-answer -->");
+    world.gitlab.reply(comment, bot, &answer).unwrap();
+    world.gitlab.react(comment, bot, "eyes").unwrap();
+    world.stop().await;
+    world.start().await;
+    world
+        .tell(
+            r#"countersign answers "That was it."
+            10 minutes pass
+            countersign says nothing
+            production is running
+            the card says "running"
+            there is one card
+            there are one deployments to production
+            the job of production was played once
+            that has one reactions
+            the ledger of production tells of "releasing" 1 times"#,
+        )
+        .await;
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_worker_dies_with_a_card_that_it_has_written() {
+    let mut world = World::new(Some(ONE), &[]).await;
+    world.gitlab.add_fault(Rule::new("/notes", Action::Drop).method("POST"));
+    world.tell("dana deploys to production\nthere is no card").await;
+    world.clock.advance(SignedDuration::from_secs(10));
+    assert!(!die_with_jobs(&world).await.is_empty());
+    world.gitlab.clear_faults();
+    let bot = world.user("countersign").unwrap();
+    let card = "### Waits\n\n<!-- countersign:card -->";
+    world.gitlab.comment_on_mr(world.project, world.request, bot, card).unwrap();
+    world
+        .tell(
+            r#"alice writes "@countersign approve production"
+            countersign answers "was the last one needed"
+            10 minutes pass
+            there is one card
+            the card says "running""#,
+        )
+        .await;
+    world.finish().await;
+}
+
+/// The successor's first attempt at a card comes from a comment that is older than the card's own job.
+#[tokio::test]
+async fn a_card_that_a_dead_worker_wrote_is_found_by_whoever_writes_next() {
+    let mut world = World::new(Some(ONE), &[]).await;
+    world.tell("every hook is lost\ndana deploys to production").await;
+    world.tell(r#"alice writes "@countersign approve production""#).await;
+    world.gitlab.add_fault(Rule::new("/notes", Action::Drop).method("POST"));
+    // Polling opens the deployment; its card can't be written, and the comment isn't read yet.
+    world.gitlab.add_fault(Rule::new("/notes", Action::Drop).method("GET"));
+    world.tell("60 seconds pass\nthere is no card").await;
+    world.clock.advance(SignedDuration::from_secs(10));
+    let cards = die_with_jobs(&world).await;
+    assert!(!cards.is_empty());
+    world.gitlab.clear_faults();
+    let bot = world.user("countersign").unwrap();
+    let card = "### Waits\n\n<!-- countersign:card -->";
+    world.gitlab.comment_on_mr(world.project, world.request, bot, card).unwrap();
+    world
+        .tell(
+            r#"3 minutes pass
+            countersign answers "was the last one needed"
+            10 minutes pass
+            there is one card
+            the card says "running""#,
+        )
+        .await;
+    world.finish().await;
+}
