@@ -11,6 +11,7 @@ use crate::ports::failure::{Failure, Refusal};
 use crate::ports::forge::{Gatekeeper, PersonsVote};
 use crate::ports::inspect::Credential;
 use async_trait::async_trait;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 /// The longest comment that GitLab takes with a vote, in characters.
@@ -40,7 +41,8 @@ impl Gatekeeper for GitLab {
 impl GitLab {
     async fn change_job(&self, project: ProjectId, job: i64, verb: &str) -> Result<(), Failure> {
         let path = ["projects", &project.0.to_string(), "jobs", &job.to_string(), verb].map(str::to_owned);
-        self.client.send(Change::post(path.to_vec(), json!({}))).await.map(drop)
+        // A page that some proxy answers with is no success.
+        self.client.write::<IgnoredAny>(Change::post(path.to_vec(), json!({}))).await.map(drop)
     }
 }
 
