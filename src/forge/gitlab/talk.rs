@@ -57,7 +57,8 @@ impl Talk for GitLab {
     async fn find_own(&self, at: &Conversation, marker: &str) -> Result<Vec<i64>, Failure> {
         let me = self.me().await?.id;
         let marker = markdown::hidden(marker);
-        let is_ours = |note: &Note| UserId(note.author.id) == me && note.body.contains(&marker);
+        // Only at the end: what we quote of others may hold any marker.
+        let is_ours = |note: &Note| UserId(note.author.id) == me && note.body.trim_end().ends_with(&marker);
         match &at.place {
             Place::MergeRequest(_) => {
                 let mut pages = self.client.pages(&path(at, &["notes"]), &NEWEST, PAGES)?;
