@@ -206,12 +206,9 @@ fn older(section: &Section<'_>) -> Line {
 
 /// Who has approved, for the comment that goes with the bot's vote: `alice, bob`.
 pub fn vote_comment(deployment: &Deployment, word: Word) -> String {
-    let names: Vec<&str> = deployment
-        .votes
-        .iter()
-        .filter(|vote| vote.word == word)
-        .map(|vote| vote.by.username.as_str())
-        .collect();
+    let words = decide::newest_words(&deployment.votes);
+    let names: Vec<&str> =
+        words.values().filter(|vote| vote.word == word).map(|vote| vote.by.username.as_str()).collect();
     match word {
         Word::Approved => format!("Approved through Countersign by {}.", names.join(", ")),
         Word::Rejected | Word::Revoked => {
