@@ -39,6 +39,13 @@ pub fn approval_releases(deployment: &Description, starts: bool) -> Prose {
     })
 }
 
+/// All approvals were there already, and something had kept it from being released.
+pub fn release_tried_again(deployment: &Description) -> Prose {
+    Prose::paragraph(
+        Line::default().subject(deployment).text(" has all its approvals; its release is tried again."),
+    )
+}
+
 /// The same word again.
 pub fn already_said(deployment: &Description, word: Word) -> Prose {
     let line = Line::of("You have already ").text(past(word)).text(" ").subject(deployment);
@@ -317,9 +324,11 @@ pub fn moved_on(older: &Description, newer: &Description, verb: &str, spelling: 
 pub fn overtaken(deployment: &Description, spelling: &Spelling) -> Prose {
     let line = Line::default().subject(deployment).text(" was overtaken by a later deployment");
     Prose::paragraph(
-        line.text(", so a name doesn't approve it: it would put the older commit back. If you mean that, write ")
-            .code(spelling.command(&format!("approve d{}", deployment.number)))
-            .text("."),
+        line.text(
+            ", so a name doesn't approve it: it would put the older commit back. If you mean that, write ",
+        )
+        .code(spelling.command(&format!("approve d{}", deployment.number)))
+        .text("."),
     )
 }
 
