@@ -10,10 +10,10 @@ use super::{App, Desk, Stopped};
 use crate::domain::command::{Surface, parse_comment};
 use crate::domain::effect::Look;
 use crate::domain::event::{Event, Heard};
-use crate::domain::id::{Conversation, DeploymentId, ForgeName, Place, Project};
+use crate::domain::id::{Conversation, DeploymentId, ForgeName, Place, Project, ProjectId};
 use crate::ports::failure::Failure;
 use crate::ports::forge::{ActiveProject, Comment, Sighting};
-use crate::ports::store::{Commit, Finish, KnownProject, Lane, NewJob, Work};
+use crate::ports::store::{Commit, Finish, KnownProject, Lane, NewJob, RoomNews, Work};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,8 +48,11 @@ impl App {
             Look::Sweep { forge } => self.sweep(task, forge).await,
             Look::Project { forge, project } => {
                 let desk = self.desk(forge)?;
-                let project = self.project_of(desk, *project).await?;
-                self.look_at_project(desk, &project).await?;
+                match desk.forge.project(*project).await {
+                    Ok(project) => self.look_at_project(desk, &project).await?,
+                    Err(Failure::NotFound | Failure::Refused(_)) => self.pass_over(forge, *project).await?,
+                    Err(failure) => return Err(failure.into()),
+                }
                 self.done(task).await
             }
             Look::Deployment { deployment } => {
@@ -189,6 +192,17 @@ impl App {
         Ok(self.store.save_project(forge, &looked).await?)
     }
 
+    /// A project that can't be seen any more counts as looked at, so that it doesn't take the place of those
+    /// that can. What we hold of it is settled by the looks at its deployments.
+    async fn pass_over(&self, forge: &ForgeName, project: ProjectId) -> Result<(), Stopped> {
+        let known = self.store.projects(forge).await?.into_iter().find(|known| known.id == project);
+        if let Some(known) = known {
+            let looked_at = Some(self.clock.now());
+            self.store.save_project(forge, &KnownProject { looked_at, ..known }).await?;
+        }
+        Ok(())
+    }
+
     /// Deployments that we hold for waiting and that the forge no longer lists.
     async fn look_at_missing(
         &self,
@@ -230,8 +244,14 @@ impl App {
             let newest = newest.get(&sighting.environment) == Some(&sighting.run);
             if young && (newest || !first) {
                 // The list has no approvals: the deployment itself tells whether anything holds it.
-                let full = desk.forge.deployment(project.id, sighting.number).await?;
-                self.open(desk, project, &full, None).await?;
+                match desk.forge.deployment(project.id, sighting.number).await {
+                    Ok(full) => self.open(desk, project, &full, None).await?,
+                    // One that can't be read doesn't hide the others.
+                    Err(failure @ (Failure::Unreadable(_) | Failure::NotFound | Failure::Refused(_))) => {
+                        tracing::warn!(project = project.path, number = sighting.number, %failure, "not opened");
+                    }
+                    Err(failure) => return Err(failure.into()),
+                }
             } else {
                 silent.push(sighting);
             }
@@ -249,8 +269,8 @@ impl App {
     /// New comments of a conversation become jobs like those that hooks bring.
     async fn look_at_comments(&self, at: &Conversation) -> Result<(), Stopped> {
         let desk = self.desk(&at.forge)?;
-        let mut room = self.store.room(at).await?;
-        let since = match room.read_until {
+        let read_until = self.store.room(at).await?.read_until;
+        let since = match read_until {
             Some(until) => until - OVERLAP,
             None => self.first_blocked(at).await?,
         };
@@ -267,10 +287,7 @@ impl App {
             }
         }
         let newest = comments.iter().map(|comment| comment.created_at).max();
-        if newest > room.read_until {
-            room.read_until = newest;
-            commit.rooms.push((at.clone(), room));
-        }
+        commit.rooms.extend(newest.map(|until| (at.clone(), RoomNews::ReadUntil(until))));
         Ok(self.store.commit(commit).await?)
     }
 

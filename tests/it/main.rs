@@ -7,4 +7,5 @@
 )]
 
 mod house;
+mod siege;
 mod story;
