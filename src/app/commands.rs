@@ -10,9 +10,9 @@ use crate::domain::decide::{eligibility, newest_words};
 use crate::domain::deployment::{Deployment, Status};
 use crate::domain::effect::{Ballot, Effect};
 use crate::domain::id::{CommentRef, Conversation, DeploymentId, Project};
-use crate::domain::ledger::{Entry, Hold, Outcome as Settled, RuleStanding, Source, Undone, Vote, Word};
+use crate::domain::ledger::{Entry, Hold, Outcome, RuleStanding, Source, Undone, Vote, Word};
 use crate::domain::policy::{Gate, VoteAs};
-use crate::domain::verdict::{Outcome, Verdict, WhyNot};
+use crate::domain::verdict::{self, Verdict, WhyNot};
 use crate::domain::wording::{Prose, Spelling, answer, explain};
 use crate::ports::failure::Failure;
 use crate::ports::forge::Sighting;
@@ -21,6 +21,10 @@ use jiff::Timestamp;
 
 /// How many deployments of a conversation commands and cards look at.
 pub const MOST_SHOWN: u32 = 50;
+
+/// How many verdicts one comment has explained; of the others it is told how they stand. Whoever may comment
+/// may ask, and nothing is released here while a comment is being answered.
+const MOST_EXPLAINED: u32 = 5;
 
 /// Who gives the commands of one comment.
 #[derive(Clone, Debug)]
@@ -50,6 +54,8 @@ pub struct Plan {
     pub look_at: Vec<DeploymentId>,
     /// A policy names the speaker, as far as this comment showed.
     pub named: bool,
+    /// How many verdicts it explains; each takes several calls.
+    pub explained: u32,
     /// One word for the log.
     pub outcome: &'static str,
 }
@@ -65,13 +71,11 @@ impl Plan {
     }
 
     /// Makes a change, brings its card up to date.
-    fn record(&mut self, deployment: &Deployment, here: &Conversation, mut entries: Vec<Entry>) {
-        let conversation = deployment.description.conversation.clone();
-        if conversation.is_none() {
-            entries.push(Entry::Placed { conversation: here.clone() });
-        }
+    fn record(&mut self, deployment: &Deployment, entries: Vec<Entry>) {
         self.changes.push(change(deployment, entries));
-        self.add_card(conversation.unwrap_or_else(|| here.clone()));
+        if let Some(conversation) = deployment.description.conversation.clone() {
+            self.add_card(conversation);
+        }
         self.named = true;
         self.outcome = "recorded";
     }
@@ -155,12 +159,13 @@ impl App {
 
     /// The commands that only ask.
     async fn tell(&self, plan: &mut Plan, verb: Verb, deployment: &Deployment) -> Result<(), Stopped> {
-        if verb != Verb::Why || !deployment.status.takes_votes() {
+        if verb != Verb::Why || !deployment.status.takes_votes() || plan.explained >= MOST_EXPLAINED {
             plan.say(Prose::paragraph(answer::status_line(deployment)));
             return Ok(());
         }
         match self.gather(deployment, None).await {
             Ok(Some(case)) => {
+                plan.explained += 1;
                 plan.say(explain::why(&deployment.description, &case.decide(&deployment.votes)));
             }
             Ok(None) => plan.say(answer::no_policy(Some(&deployment.description.environment))),
@@ -196,6 +201,14 @@ impl Ground<'_> {
         let verdict = self.case.decide(&votes);
         let standing = standing(&self.case.policy, &verdict);
         (verdict, standing)
+    }
+
+    /// Its approvals are there, but it was not released: a fact could not be read, or the forge refused.
+    fn is_due(&self) -> bool {
+        let refused = [Hold::VoteRefused, Hold::StartRefused].map(|hold| Some(Outcome::Waiting(hold)));
+        let held_back =
+            self.deployment.status == Status::Blocked || refused.contains(&self.deployment.outcome);
+        held_back && self.case.decide(&self.deployment.votes).outcome == verdict::Outcome::Approved
     }
 
     fn earlier(&self, speaker: &Speaker) -> Option<&Vote> {
@@ -264,17 +277,17 @@ fn vote(plan: &mut Plan, spoken: &Spoken<'_>, word: Word, ground: &Ground<'_>) {
 fn record_vote(plan: &mut Plan, spoken: &Spoken<'_>, word: Word, ground: &Ground<'_>) {
     let Ground { deployment, case } = ground;
     let description = &deployment.description;
-    let here = &spoken.speaker.comment.conversation;
     let at = spoken.speaker.at;
     let earlier = ground.earlier(spoken.speaker);
     plan.named = true;
-    if word == Word::Approved && bot_was_refused(deployment) {
+    let again = earlier.is_some_and(|earlier| earlier.word == word && earlier.at <= at);
+    if word == Word::Approved && (again || deployment.status == Status::Approved) && ground.is_due() {
         plan.effects.push(Effect::Release { deployment: deployment.id().clone() });
-        plan.say(answer::tried_again(description));
+        plan.say(answer::release_tried_again(description));
         return;
     }
     if let Some(earlier) = earlier.filter(|earlier| earlier.word == word && earlier.at <= at) {
-        repeat(plan, ground, earlier.word);
+        plan.say(answer::already_said(description, earlier.word));
         return;
     }
     if deployment.status == Status::Approved && word == Word::Approved {
@@ -286,51 +299,25 @@ fn record_vote(plan: &mut Plan, spoken: &Spoken<'_>, word: Word, ground: &Ground
     let mut entries = vec![Entry::Voted { vote, policy: policy.clone(), standing }];
     if let Some(later) = earlier.filter(|earlier| earlier.at > at) {
         plan.say(answer::later_word_stands(description, later.word));
-        plan.record(deployment, here, entries);
+        plan.record(deployment, entries);
         return;
     }
     match &verdict.outcome {
-        Outcome::Rejected { by, .. } => {
+        verdict::Outcome::Rejected { by, .. } => {
             entries.push(Entry::Rejecting { by: by.clone(), policy });
             plan.effects.push(Effect::Reject { deployment: deployment.id().clone() });
             plan.say(answer::rejection_final(description));
         }
-        Outcome::Approved => {
+        verdict::Outcome::Approved => {
             plan.effects.push(Effect::Release { deployment: deployment.id().clone() });
             plan.say(answer::approval_releases(description, case.policy.start_when_approved));
         }
-        Outcome::Blocked => plan.say(match explain::obstacle(&verdict) {
+        verdict::Outcome::Blocked => plan.say(match explain::obstacle(&verdict) {
             Some(obstacle) => answer::approval_counted_but_blocked(description, obstacle),
             None => answer::approval_counted(description, verdict.missing),
         }),
     }
-    plan.record(deployment, here, entries);
-}
-
-/// The same word again changes nothing, unless what is recorded suffices by now: somebody's right to approve
-/// may have come back.
-fn repeat(plan: &mut Plan, ground: &Ground<'_>, word: Word) {
-    let Ground { deployment, case } = ground;
-    let suffices =
-        deployment.status == Status::Blocked && case.decide(&deployment.votes).outcome == Outcome::Approved;
-    if suffices {
-        plan.effects.push(Effect::Release { deployment: deployment.id().clone() });
-        plan.say(answer::approval_releases(&deployment.description, case.policy.start_when_approved));
-    } else {
-        plan.say(answer::already_said(&deployment.description, word));
-    }
-}
-
-/// Approved, and held only because the forge didn't let the bot do its part.
-fn bot_was_refused(deployment: &Deployment) -> bool {
-    let refused = [Hold::VoteRefused, Hold::StartRefused].map(|hold| Some(Settled::Waiting(hold)));
-    deployment.status == Status::Approved && refused.contains(&deployment.outcome)
-}
-
-/// The forge holds the bot's vote, which can't be taken back.
-fn is_handed_over(deployment: &Deployment, gate: Gate) -> bool {
-    let refused = deployment.outcome == Some(Settled::Waiting(Hold::VoteRefused));
-    gate == Gate::Native && deployment.status == Status::Approved && !refused
+    plan.record(deployment, entries);
 }
 
 /// Taking an approval back. Kept even where there is none, so that an older approval that arrives late
@@ -341,7 +328,9 @@ fn revoke(plan: &mut Plan, spoken: &Spoken<'_>, ground: &Ground<'_>) {
     let speaker = spoken.speaker;
     let earlier = ground.earlier(speaker);
     let has_approval = earlier.is_some_and(|earlier| earlier.word == Word::Approved);
-    if case.vote_as == VoteAs::Sudo || is_handed_over(deployment, case.gate) {
+    let refused = deployment.outcome == Some(Outcome::Waiting(Hold::VoteRefused));
+    let handed_over = deployment.status == Status::Approved && case.gate == Gate::Native && !refused;
+    if case.vote_as == VoteAs::Sudo || handed_over {
         plan.say(answer::revoke_too_late(description));
         return;
     }
@@ -354,7 +343,7 @@ fn revoke(plan: &mut Plan, spoken: &Spoken<'_>, ground: &Ground<'_>) {
     let vote = spoken.vote(Word::Revoked);
     let (verdict, standing) = ground.with(&vote);
     let mut entries = vec![Entry::Voted { vote, policy: case.policy_digest(), standing: standing.clone() }];
-    if deployment.status == Status::Approved && verdict.outcome != Outcome::Approved {
+    if deployment.status == Status::Approved && verdict.outcome != verdict::Outcome::Approved {
         entries.push(Entry::ReleaseUndone { why: Undone::Revoked, standing });
     }
     plan.say(match earlier {
@@ -362,5 +351,5 @@ fn revoke(plan: &mut Plan, spoken: &Spoken<'_>, ground: &Ground<'_>) {
         Some(_) if has_approval => answer::revoked(description, verdict.missing),
         Some(_) | None => answer::nothing_to_revoke(description),
     });
-    plan.record(deployment, &speaker.comment.conversation, entries);
+    plan.record(deployment, entries);
 }

@@ -8,6 +8,7 @@ use crate::domain::deployment::{Deployment, Status};
 use crate::domain::effect::Effect;
 use crate::domain::id::{DeploymentId, Project, ProjectId};
 use crate::domain::ledger::{Entry, Hold, Outcome, Source, Vote, Word};
+use crate::domain::policy;
 use crate::domain::verdict;
 use crate::ports::failure::Failure;
 use crate::ports::forge::{Progress, Sighting};
@@ -151,9 +152,10 @@ impl App {
             return Ok(self.store.commit(commit).await?);
         }
         let found = self.new_votes(desk, deployment, &sighting).await?;
-        let Some(entry) = self.entry_of(deployment).filter(|_| !found.is_empty()) else {
-            return Ok(());
-        };
+        let Some(entry) = self.entry_of(deployment) else { return Ok(()) };
+        if found.is_empty() {
+            return self.release_if_due(deployment, sighting, entry).await;
+        }
         let mut with_all = deployment.clone();
         with_all.votes.extend(found.iter().cloned());
         let case = self.gather_around(&with_all, None, sighting, entry).await?;
@@ -180,6 +182,29 @@ impl App {
         }
         commit.changes.push(change(deployment, entries));
         commit.jobs.extend(self.card_job(deployment)?);
+        Ok(self.store.commit(commit).await?)
+    }
+
+    /// All approvals are there, but a fact could not be read when it counted: it is decided again.
+    async fn release_if_due(
+        &self,
+        deployment: &Deployment,
+        sighting: Sighting,
+        entry: &policy::Entry,
+    ) -> Result<(), Stopped> {
+        let words = newest_words(&deployment.votes);
+        let approvals = words.values().filter(|vote| vote.word == Word::Approved).count();
+        let needed: usize = entry.policy.rules.iter().map(|rule| rule.required_approvals as usize).sum();
+        let is_open = deployment.status == Status::Blocked && !deployment.superseded;
+        if !is_open || needed == 0 || approvals < needed {
+            return Ok(());
+        }
+        let case = self.gather_around(deployment, None, sighting, entry).await?;
+        if !case.waits() || case.decide(&deployment.votes).outcome != verdict::Outcome::Approved {
+            return Ok(());
+        }
+        let mut commit = Commit::at(self.clock.now());
+        commit.jobs.push(self.effect(Effect::Release { deployment: deployment.id().clone() }, commit.at)?);
         Ok(self.store.commit(commit).await?)
     }
 

@@ -1,14 +1,16 @@
 //! Opening: a deployment that was seen waiting gets its ledger, and its place in a conversation.
 
+use super::observe::change;
 use super::{App, Desk, Stopped};
 use crate::domain::actor::Account;
 use crate::domain::decide::{self, within_reach};
-use crate::domain::deployment::{Creators, Description};
+use crate::domain::deployment::{Creators, Deployment, Description};
 use crate::domain::effect::Effect;
 use crate::domain::facts::Facts;
 use crate::domain::id::{Conversation, DeploymentId, Place, Project};
 use crate::domain::ledger::{Entry, RuleStanding};
 use crate::domain::policy::{self, Gate, VoteAs};
+use crate::ports::failure::Failure;
 use crate::ports::forge::{MergeRequest, Sighting};
 use crate::ports::store::{Change, Commit, CommitError};
 use jiff::{SignedDuration, Timestamp};
@@ -75,6 +77,21 @@ impl App {
             self.commit_opening(commit).await?;
         }
         Ok(())
+    }
+
+    /// A deployment that was recorded silently gets the place that it would have had, wherever it is spoken
+    /// of: for a bot's deployment the people of that merge request stand in as creators.
+    pub async fn give_place(&self, desk: &Desk, deployment: &Deployment) -> Result<(), Stopped> {
+        let Description { project, number, .. } = &deployment.description;
+        let sighting = match desk.forge.deployment(project.id, *number).await {
+            Ok(sighting) => sighting,
+            Err(Failure::NotFound) => return Ok(()),
+            Err(failure) => return Err(failure.into()),
+        };
+        let conversation = self.place(desk, project, &sighting).await?;
+        let mut commit = Commit::at(self.clock.now());
+        commit.changes.push(change(deployment, vec![Entry::Placed { conversation }]));
+        self.commit_opening(commit).await
     }
 
     /// Another worker may have opened it a moment ago: that is just as well.

@@ -9,7 +9,7 @@ use crate::domain::event::Heard;
 use crate::domain::id::{CommentRef, Conversation, Project, UserId};
 use crate::domain::wording::{Prose, Spelling, answer};
 use crate::ports::forge::Comment;
-use crate::ports::store::{CommitError, TakenCommand};
+use crate::ports::store::{CommitError, RoomNews, TakenCommand};
 use jiff::SignedDuration;
 use sha2::{Digest as _, Sha256};
 
@@ -19,6 +19,10 @@ const TRIES: u32 = 3;
 const MOST_ANSWERS: u32 = 10;
 /// See [`MOST_ANSWERS`].
 const ANSWER_WINDOW: SignedDuration = SignedDuration::from_mins(10);
+
+/// A hook proves the text that a comment began with only if it came this soon after it: a custom template can
+/// call a later edit, also one by somebody else, a new comment.
+const AT_ITS_BIRTH: SignedDuration = SignedDuration::from_mins(10);
 
 /// What the forge says of a comment, beside what we were told of it.
 enum Trust {
@@ -46,7 +50,7 @@ impl App {
         if comment.system || comment.author == me.id {
             return self.done(task).await;
         }
-        let trust = self.trust(&comment, heard).await?;
+        let trust = self.trust(task, &comment, heard).await?;
         if matches!(trust, Trust::Different) {
             tracing::warn!(
                 comment = at.comment,
@@ -194,26 +198,26 @@ impl App {
         }
     }
 
-    async fn trust(&self, comment: &Comment, heard: &Heard) -> Result<Trust, Stopped> {
+    async fn trust(&self, task: &Task, comment: &Comment, heard: &Heard) -> Result<Trust, Stopped> {
         let announced = match heard {
-            Heard::Hook { digest, author } => Some((digest.clone(), *author)),
+            Heard::Hook { digest, author } => Some((digest.clone(), *author, task.created_at())),
             Heard::Poll => self.store.heard(&comment.at).await?,
         };
+        let untouched = comment.updated_at == comment.created_at;
         Ok(match announced {
-            Some((digest, author)) if author == comment.author && digest == text_digest(&comment.text) => {
-                Trust::Same
+            Some((digest, author, _)) if author != comment.author || digest != text_digest(&comment.text) => {
+                Trust::Different
             }
-            Some(_) => Trust::Different,
-            None if comment.updated_at == comment.created_at => Trust::Same,
-            None => Trust::Touched,
+            Some((.., told)) if told.duration_since(comment.created_at) <= AT_ITS_BIRTH => Trust::Same,
+            Some(_) | None if untouched => Trust::Same,
+            Some(_) | None => Trust::Touched,
         })
     }
 
     /// Somebody approved the merge request itself: say once what works, if it would work for them.
     pub async fn hint(&self, task: &Task, at: &Conversation, by: UserId) -> Result<(), Stopped> {
         let desk = self.desk(&at.forge)?;
-        let mut room = self.store.room(at).await?;
-        if !desk.hint || room.hinted {
+        if !desk.hint || self.store.room(at).await?.hinted {
             return self.done(task).await;
         }
         let account = desk.forge.account(by).await?;
@@ -233,11 +237,10 @@ impl App {
             if may.is_err() || !case.waits() {
                 continue;
             }
-            room.hinted = true;
             let text =
                 answer::merge_request_hint(account, &deployment.description, &Spelling::of_bot(&me.username));
             let mut commit = self.finishing(task);
-            commit.rooms.push((at.clone(), room));
+            commit.rooms.push((at.clone(), RoomNews::Hinted));
             commit.jobs.push(
                 self.effect(Effect::Say { at: at.clone(), marker: "hint".to_owned(), text }, commit.at)?,
             );

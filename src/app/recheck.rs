@@ -13,7 +13,7 @@ use crate::domain::event::{Event, Heard};
 use crate::domain::id::{Conversation, DeploymentId, ForgeName, Place, Project, ProjectId};
 use crate::ports::failure::Failure;
 use crate::ports::forge::{ActiveProject, Comment, Sighting};
-use crate::ports::store::{Commit, Finish, KnownProject, Lane, NewJob, Work};
+use crate::ports::store::{Commit, Finish, KnownProject, Lane, NewJob, RoomNews, Work};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -246,8 +246,14 @@ impl App {
             let newest = newest.get(&sighting.environment) == Some(&sighting.run);
             if young && (newest || !first) {
                 // The list has no approvals: the deployment itself tells whether anything holds it.
-                let full = desk.forge.deployment(project.id, sighting.number).await?;
-                self.open(desk, project, &full, None).await?;
+                match desk.forge.deployment(project.id, sighting.number).await {
+                    Ok(full) => self.open(desk, project, &full, None).await?,
+                    // One that can't be read doesn't hide the others.
+                    Err(failure @ (Failure::Unreadable(_) | Failure::NotFound | Failure::Refused(_))) => {
+                        tracing::warn!(project = project.path, number = sighting.number, %failure, "not opened");
+                    }
+                    Err(failure) => return Err(failure.into()),
+                }
             } else {
                 silent.push(sighting);
             }
@@ -265,8 +271,8 @@ impl App {
     /// New comments of a conversation become jobs like those that hooks bring.
     async fn look_at_comments(&self, at: &Conversation) -> Result<(), Stopped> {
         let desk = self.desk(&at.forge)?;
-        let mut room = self.store.room(at).await?;
-        let since = match room.read_until {
+        let read_until = self.store.room(at).await?.read_until;
+        let since = match read_until {
             Some(until) => until - OVERLAP,
             None => self.first_blocked(at).await?,
         };
@@ -283,10 +289,7 @@ impl App {
             }
         }
         let newest = comments.iter().map(|comment| comment.created_at).max();
-        if newest > room.read_until {
-            room.read_until = newest;
-            commit.rooms.push((at.clone(), room));
-        }
+        commit.rooms.extend(newest.map(|until| (at.clone(), RoomNews::ReadUntil(until))));
         Ok(self.store.commit(commit).await?)
     }
 

@@ -9,7 +9,7 @@ use crate::domain::id::{CommentRef, Conversation};
 use crate::domain::wording::{self, Prose, Spelling};
 use crate::ports::failure::Failure;
 use crate::ports::forge::Posted;
-use crate::ports::store::{CommitError, Room};
+use crate::ports::store::{CommitError, Room, RoomNews};
 
 /// Marker of a conversation's card.
 const CARD: &str = "countersign:card";
@@ -32,15 +32,7 @@ impl App {
         }
         task.guard()?;
         match self.write_card(at, &room, &text).await {
-            Ok(Posted { comment, at: written }) => {
-                let card = Room {
-                    card: Some(comment),
-                    card_at: Some(written),
-                    card_digest: Some(digest),
-                    ..Room::default()
-                };
-                self.card_written(task, at, &deployments, card).await
-            }
+            Ok(posted) => self.card_written(task, at, &deployments, Written { posted, digest }).await,
             Err(Stopped::Forge(failure)) if !failure.is_transient() => {
                 tracing::info!(conversation = at.key(), %failure, "the card can't be written here; dropped");
                 self.done(task).await
@@ -72,26 +64,24 @@ impl App {
         task: &Task,
         at: &Conversation,
         deployments: &[Deployment],
-        written: Room,
+        written: Written,
     ) -> Result<(), Stopped> {
-        let mut room = self.store.room(at).await?;
-        let Room { card, card_at, card_digest, .. } = written;
-        room.shown.retain(|(id, _)| deployments.iter().any(|d| d.id() == id && !d.status.is_final()));
+        let Room { card: former, mut shown, .. } = self.store.room(at).await?;
+        let Written { posted, digest } = written;
+        shown.retain(|(id, _)| deployments.iter().any(|d| d.id() == id && !d.status.is_final()));
         for deployment in deployments.iter().filter(|d| !d.status.is_final()) {
-            if let Some(at) = card_at
-                && !room.shown.iter().any(|(id, _)| id == deployment.id())
-            {
-                room.shown.push((deployment.id().clone(), at));
+            if !shown.iter().any(|(id, _)| id == deployment.id()) {
+                shown.push((deployment.id().clone(), posted.at));
             }
         }
-        let former = room.card;
         let mut commit = self.finishing(task);
-        commit.rooms.push((at.clone(), Room { card, card_at, card_digest, ..room }));
-        match (self.store.commit(commit).await, card, card_at) {
-            (Err(CommitError::LeaseLost), Some(comment), Some(written)) if former != card => {
-                self.take_back_double(at, CARD, Posted { comment, at: written }).await
+        let news = RoomNews::Card { comment: posted.comment, at: posted.at, digest, shown };
+        commit.rooms.push((at.clone(), news));
+        match self.store.commit(commit).await {
+            Err(CommitError::LeaseLost) if former != Some(posted.comment) => {
+                self.take_back_double(at, CARD, posted).await
             }
-            (other, ..) => Ok(other?),
+            other => Ok(other?),
         }
     }
 
@@ -179,4 +169,11 @@ impl App {
         }
         Ok(())
     }
+}
+
+/// A card as it was just written.
+struct Written {
+    posted: Posted,
+    /// Of its text.
+    digest: String,
 }

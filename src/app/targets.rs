@@ -24,6 +24,8 @@ pub struct Stage {
     room: Room,
     /// Deployments of the wanted environments, listed live for this decision, by number.
     pub listed: BTreeMap<i64, Sighting>,
+    /// The project was looked at for this comment: once is enough.
+    looked: bool,
 }
 
 /// What a command's target comes to.
@@ -45,7 +47,8 @@ impl App {
             here.iter().chain(&all).map(|d| d.description.environment.clone()).collect();
         environments.sort_unstable();
         environments.dedup();
-        Ok(Stage { here, environments, room: self.store.room(conversation).await?, listed: BTreeMap::new() })
+        let room = self.store.room(conversation).await?;
+        Ok(Stage { here, environments, room, listed: BTreeMap::new(), looked: false })
     }
 
     /// Finds what a command means. If nothing here fits, the project is looked at once: a hook may have
@@ -69,13 +72,16 @@ impl App {
             if !self.list(desk, speaker, stage, &names).await? {
                 return Ok(first);
             }
-        } else if stage.here.iter().any(|d| d.status.takes_votes()) && !is_unknown(stage, desk, command) {
+        } else if stage.looked || stage.is_clear(desk, command) {
             return Ok(first);
         } else {
-            self.look_at_project(desk, &speaker.project).await?;
+            // Its present path: the one that we know may be of the time before a move to stricter rules.
+            let project = self.project_of(desk, speaker.project.id).await?;
+            self.look_at_project(desk, &project).await?;
+            stage.looked = true;
         }
-        let listed = std::mem::take(&mut stage.listed);
-        *stage = Stage { listed, ..self.stage(desk, speaker).await? };
+        let (listed, looked) = (std::mem::take(&mut stage.listed), stage.looked);
+        *stage = Stage { listed, looked, ..self.stage(desk, speaker).await? };
         self.match_target(desk, speaker, stage, command).await
     }
 
@@ -123,18 +129,28 @@ impl App {
         };
         let chosen = match target {
             Target::None => without_target(stage, speaker, command.verb),
-            Target::Number(number) => self.by_number(desk, speaker, number).await?,
+            Target::Number(number) => self.by_number(desk, speaker, command.verb, number).await?,
             Target::Environment(name) => by_name(stage, speaker, command.verb, &name),
             Target::Glob { environments, .. } => by_names(stage, speaker, command.verb, &environments),
         };
         Ok((chosen, reason))
     }
 
-    async fn by_number(&self, desk: &Desk, speaker: &Speaker, number: i64) -> Result<Chosen, Stopped> {
+    async fn by_number(
+        &self,
+        desk: &Desk,
+        speaker: &Speaker,
+        verb: Verb,
+        number: i64,
+    ) -> Result<Chosen, Stopped> {
         let project = speaker.project.id;
         let id = DeploymentId::new(desk.forge.name(), project, number);
-        if self.store.deployment(&id).await?.is_none() {
-            self.changed(desk, project, number, None).await?;
+        match self.store.deployment(&id).await? {
+            None => self.changed(desk, project, number, None).await?,
+            Some(silent) if verb.decides() && silent.description.conversation.is_none() => {
+                self.give_place(desk, &silent).await?;
+            }
+            Some(_) => {}
         }
         Ok(match self.store.deployment(&id).await? {
             Some(deployment) => Chosen::These(vec![deployment]),
@@ -146,6 +162,13 @@ impl App {
 /// `d4711`: it means itself, whatever else waits.
 fn command_names_a_number(command: &Command) -> bool {
     matches!(command.resolve(&[], true), Ok(Resolved { target: Target::Number(_), .. }))
+}
+
+impl Stage {
+    /// Something waits here, and the words name something that we know.
+    fn is_clear(&self, desk: &Desk, command: &Command) -> bool {
+        self.here.iter().any(|d| d.status.takes_votes()) && !is_unknown(self, desk, command)
+    }
 }
 
 /// The words named nothing that we know here.

@@ -30,6 +30,8 @@ const LONGEST: SignedDuration = SignedDuration::from_mins(5);
 const MOST_ATTEMPTS: u32 = 300;
 /// …or so long.
 const GIVE_UP: SignedDuration = SignedDuration::from_hours(24);
+/// Attempts at a delivery whose facts can't be read or whose work takes too long: some minutes.
+const MOST_UNREADABLE: u32 = 8;
 /// How many jobs run at once.
 const CONCURRENT: u32 = 16;
 /// The idle worker looks at the queue at least this often, whatever it was told.
@@ -50,6 +52,11 @@ impl Task {
     /// The lease that a commit must show.
     pub fn lease(&self) -> &Lease {
         &self.job.lease
+    }
+
+    /// When it was written: for a delivery, when that was taken.
+    pub fn created_at(&self) -> Timestamp {
+        self.job.created_at
     }
 
     /// Nothing of it can have been done before.
@@ -199,13 +206,17 @@ impl Worker {
         match stopped {
             Stopped::Commit(CommitError::LeaseLost) => Ok(()),
             Stopped::Commit(CommitError::Held | CommitError::Conflict | CommitError::AlreadyTaken) => {
-                self.app.store.postpone(&job.lease, now + SOON, &why, true).await
+                self.app.store.postpone(&job.lease, now + growing(now, job), &why, true).await
             }
             Stopped::Forge(Failure::Unavailable { retry_after: Some(wait), .. }) => {
-                let until = now
-                    + SignedDuration::try_from(wait).unwrap_or(LONGEST).min(SignedDuration::from_hours(1));
+                // A time that is over already (a clock ahead of the forge's) is no leave to call at once.
+                let wait = SignedDuration::try_from(wait).unwrap_or(LONGEST);
+                let until = now + wait.clamp(SOON, SignedDuration::from_hours(1));
                 self.app.store.pause(&job.forge, until).await?;
                 self.app.store.postpone(&job.lease, until, &why, true).await
+            }
+            Stopped::Forge(Failure::Unreadable(_)) | Stopped::OutOfTime if is_poisoned(job) => {
+                self.bury(job, now, &why).await
             }
             Stopped::Forge(Failure::UnknownOutcome { .. }) | Stopped::OutOfTime => {
                 self.retry(job, now, &why, UNKNOWN).await
@@ -276,6 +287,17 @@ fn only_looks(work: &Work) -> bool {
         Work::Event(_) => true,
         Work::Effect(_) | Work::Look(_) => false,
     }
+}
+
+/// A delivery holds all later ones of its conversation, and their releases. One that fails over and over by
+/// what it asks for (an answer that can't be read, too much work) is answered and put aside.
+fn is_poisoned(job: &LeasedJob) -> bool {
+    matches!(job.work, Work::Event(_)) && job.attempts >= MOST_UNREADABLE
+}
+
+/// Longer the longer it has waited already: whoever waits for others doesn't ask the forge every second.
+fn growing(now: Timestamp, job: &LeasedJob) -> SignedDuration {
+    (now.duration_since(job.created_at) / 8).clamp(SOON, SignedDuration::from_mins(1))
 }
 
 /// Releases, rejections and periodic looks never die.

@@ -261,9 +261,14 @@ impl Answer {
     /// How long the other side asks us to stay away: `Retry-After` in seconds or as a date, else
     /// `RateLimit-Reset` in Unix seconds. At most one hour.
     pub fn retry_after(&self, now: Timestamp) -> Option<Duration> {
-        let asked = self.header("retry-after").and_then(|value| wait(value.trim(), now));
         let reset = || self.header("ratelimit-reset").and_then(|value| until_reset(value.trim(), now));
-        asked.or_else(reset).map(|wait| wait.min(LONGEST_WAIT))
+        self.asked_to_wait(now).or_else(reset).map(|wait| wait.min(LONGEST_WAIT))
+    }
+
+    /// `Retry-After` alone. At most one hour.
+    pub fn asked_to_wait(&self, now: Timestamp) -> Option<Duration> {
+        let asked = self.header("retry-after").and_then(|value| wait(value.trim(), now));
+        asked.map(|wait| wait.min(LONGEST_WAIT))
     }
 }
 

@@ -223,6 +223,26 @@ pub struct Room {
     pub hinted: bool,
 }
 
+/// What is new of a conversation. All else stays as it is: cards, polling and hints go on beside each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RoomNews {
+    /// The card was written.
+    Card {
+        /// Number of its comment.
+        comment: i64,
+        /// When, by the forge.
+        at: Timestamp,
+        /// Digest of its text.
+        digest: String,
+        /// As [`Room::shown`].
+        shown: Vec<(DeploymentId, Timestamp)>,
+    },
+    /// Comments up to here were read; an earlier time changes nothing.
+    ReadUntil(Timestamp),
+    /// The hint was given.
+    Hinted,
+}
+
 /// One write, whole or not at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commit {
@@ -236,8 +256,8 @@ pub struct Commit {
     pub commands: Vec<TakenCommand>,
     /// Jobs that follow.
     pub jobs: Vec<NewJob>,
-    /// What is now known of conversations (replaces the former).
-    pub rooms: Vec<(Conversation, Room)>,
+    /// What is new of conversations.
+    pub rooms: Vec<(Conversation, RoomNews)>,
     /// Fail with [`CommitError::Held`] while another `Decide` job with one of these keys is stored.
     pub unless_waiting: Vec<String>,
 }
@@ -339,8 +359,8 @@ pub trait Store: Send + Sync {
     async fn watched_rooms(&self, forge: &ForgeName) -> Result<Vec<Conversation>, StoreError>;
     /// What is kept of a conversation; empty when nothing is.
     async fn room(&self, at: &Conversation) -> Result<Room, StoreError>;
-    /// The text digest and author under which a hook announced a comment.
-    async fn heard(&self, comment: &CommentRef) -> Result<Option<(String, UserId)>, StoreError>;
+    /// The text digest and author under which a hook announced a comment, and when we took that hook.
+    async fn heard(&self, comment: &CommentRef) -> Result<Option<(String, UserId, Timestamp)>, StoreError>;
     /// Whether a command of this comment (any line) was carried out.
     async fn is_taken(&self, comment: &CommentRef) -> Result<bool, StoreError>;
     /// How many comments of somebody whom no policy names were answered in a conversation since.

@@ -49,7 +49,7 @@ row!(RoomRow {
 });
 row!(ProjectRow { id: i64, path: String, active_at: Option<i64>, looked_at: Option<i64> });
 row!(DepthRow { due: i64, later: i64, dead: i64 });
-row!(HeardRow { digest: String, author: i64 });
+row!(HeardRow { digest: String, author: i64, heard_at: i64 });
 
 /// A time as it is stored.
 pub(super) fn millis(at: Timestamp) -> i64 {
@@ -160,8 +160,8 @@ impl ProjectRow {
 }
 
 impl HeardRow {
-    pub(super) fn heard(self) -> (String, UserId) {
-        (self.digest, UserId(self.author))
+    pub(super) fn heard(self) -> Result<(String, UserId, Timestamp), StoreError> {
+        Ok((self.digest, UserId(self.author), time(self.heard_at)?))
     }
 }
 

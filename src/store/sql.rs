@@ -5,7 +5,7 @@ pub(super) mod delivery {
     pub(crate) const FORGET: &str = "DELETE FROM delivery WHERE (source, id) IN \
         (SELECT source, id FROM delivery WHERE received_at < $1 ORDER BY received_at LIMIT $2)";
 
-    pub(crate) const HEARD: &str = "SELECT digest, author FROM heard WHERE comment = $1";
+    pub(crate) const HEARD: &str = "SELECT digest, author, heard_at FROM heard WHERE comment = $1";
     pub(crate) const FORGET_HEARD: &str = "DELETE FROM heard WHERE comment IN \
         (SELECT comment FROM heard WHERE heard_at < $1 ORDER BY heard_at LIMIT $2)";
 }
@@ -125,11 +125,15 @@ pub(super) mod command {
 }
 
 pub(super) mod room {
-    pub(crate) const SAVE: &str = "INSERT INTO room \
-        (conversation, card, card_at, card_digest, shown, read_until, hinted) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (conversation) DO UPDATE SET \
+    pub(crate) const CARD: &str = "INSERT INTO room (conversation, card, card_at, card_digest, shown, hinted) \
+        VALUES ($1, $2, $3, $4, $5, FALSE) ON CONFLICT (conversation) DO UPDATE SET \
         card = excluded.card, card_at = excluded.card_at, card_digest = excluded.card_digest, \
-        shown = excluded.shown, read_until = excluded.read_until, hinted = excluded.hinted";
+        shown = excluded.shown";
+    pub(crate) const READ_UNTIL: &str = "INSERT INTO room (conversation, shown, read_until, hinted) \
+        VALUES ($1, '[]', $2, FALSE) ON CONFLICT (conversation) DO UPDATE SET \
+        read_until = excluded.read_until WHERE room.read_until IS NULL OR room.read_until < excluded.read_until";
+    pub(crate) const HINTED: &str = "INSERT INTO room (conversation, shown, hinted) VALUES ($1, '[]', TRUE) \
+        ON CONFLICT (conversation) DO UPDATE SET hinted = TRUE";
     pub(crate) const ONE: &str =
         "SELECT card, card_at, card_digest, shown, read_until, hinted FROM room WHERE conversation = $1";
 }

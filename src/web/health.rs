@@ -15,9 +15,14 @@ use prometheus_client::registry::Registry;
 use serde::Serialize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// The format that Prometheus' client library writes.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The store is probed at most this often.
+const PROBE_EVERY: Duration = Duration::from_millis(500);
 
 /// Whether the worker runs.
 #[derive(Debug, Default)]
@@ -56,14 +61,34 @@ pub(super) async fn alive() -> Response {
 }
 
 pub(super) async fn ready(State(web): State<Arc<Web>>) -> Result<Response, Refused> {
-    if let Err(error) = web.app.store.ready().await {
-        tracing::error!(%error, "the store isn't ready");
+    if !web.probe.store_is_ready(&web).await {
         return Err(Refused::StoreFailed);
     }
     if !web.pulse.beats() {
         return Err(Refused::NoWorker);
     }
     Ok(Json(Well { status: "ready" }).into_response())
+}
+
+/// What the store said last. Everybody may ask, and each probe is a write before which deliveries wait.
+#[derive(Debug, Default)]
+pub(super) struct Probe(tokio::sync::Mutex<Option<(Instant, bool)>>);
+
+impl Probe {
+    async fn store_is_ready(&self, web: &Web) -> bool {
+        let mut last = self.0.lock().await;
+        if let Some((at, ready)) = *last
+            && at.elapsed() < PROBE_EVERY
+        {
+            return ready;
+        }
+        let ready = web.app.store.ready().await;
+        if let Err(error) = &ready {
+            tracing::error!(%error, "the store isn't ready");
+        }
+        *last = Some((Instant::now(), ready.is_ok()));
+        ready.is_ok()
+    }
 }
 
 pub(super) async fn metrics(State(web): State<Arc<Web>>) -> Result<Response, Refused> {

@@ -25,7 +25,7 @@ use axum::http::header::{
 };
 use axum::routing::{get, post};
 use error::Refused;
-use health::Figures;
+use health::{Figures, Probe};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,6 +64,7 @@ pub struct Web {
     figures: Figures,
     limits: BodyLimits,
     large: Semaphore,
+    probe: Probe,
 }
 
 impl Web {
@@ -71,7 +72,7 @@ impl Web {
     pub fn new(app: App, sources: Sources, wake: Arc<Notify>, pulse: Arc<Pulse>) -> Self {
         let limits = BodyLimits::default();
         let large = Semaphore::new(limits.large_at_once);
-        Self { app, sources, wake, pulse, figures: Figures::new(), limits, large }
+        Self { app, sources, wake, pulse, figures: Figures::new(), limits, large, probe: Probe::default() }
     }
 
     /// The same with other limits.

@@ -16,4 +16,5 @@ mod docs;
 mod doctor;
 mod house;
 mod people;
+mod siege;
 mod story;

@@ -39,16 +39,17 @@ pub fn approval_releases(deployment: &Description, starts: bool) -> Prose {
     })
 }
 
+/// All approvals were there already, and something had kept it from being released.
+pub fn release_tried_again(deployment: &Description) -> Prose {
+    Prose::paragraph(
+        Line::default().subject(deployment).text(" has all its approvals; its release is tried again."),
+    )
+}
+
 /// The same word again.
 pub fn already_said(deployment: &Description, word: Word) -> Prose {
     let line = Line::of("You have already ").text(past(word)).text(" ").subject(deployment);
     Prose::paragraph(line.text("; nothing has changed."))
-}
-
-/// Approved long since, but the forge didn't let the bot do its part: the same again may work now.
-pub fn tried_again(deployment: &Description) -> Prose {
-    let line = Line::default().subject(deployment).text(" has its approvals, but ").forge();
-    Prose::paragraph(line.text(" refused this bot. It is tried again now; the card tells what comes of it."))
 }
 
 /// A later word of the same person is known: this one came late.

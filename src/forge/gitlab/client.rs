@@ -53,7 +53,8 @@ impl Client {
     ) -> Result<Option<T>, Failure> {
         let request = self.request(Method::GET, path, &[])?;
         let answer = self.site.send(self.signed(request)?).await?;
-        if answer.status == StatusCode::NOT_FOUND && !names_container(&Said::from(&answer)) {
+        let missing = answer.status == StatusCode::NOT_FOUND && answer.json().is_some();
+        if missing && !names_container(&Said::from(&answer)) {
             return Ok(None);
         }
         read(&self.judge(answer, true)?).map(Some)
@@ -126,9 +127,15 @@ impl Client {
         if answer.status.is_success() {
             return Ok(answer);
         }
+        if answer.status == StatusCode::NOT_FOUND && answer.json().is_none() {
+            return Err(not_from_gitlab(reads));
+        }
         let mut failure = failure(answer.status, &Said::from(&answer), reads);
         if let Failure::Unavailable { retry_after, .. } = &mut failure {
-            *retry_after = answer.retry_after(self.clock.now());
+            // Every answer tells when the limit is reset; it is a wish to be left alone at 429 only.
+            let now = self.clock.now();
+            let limited = answer.status == StatusCode::TOO_MANY_REQUESTS;
+            *retry_after = if limited { answer.retry_after(now) } else { answer.asked_to_wait(now) };
         }
         Err(failure)
     }
@@ -271,6 +278,12 @@ fn flat(value: &Value) -> String {
             .collect::<Vec<_>>()
             .join(", "),
     }
+}
+
+/// A 404 from some proxy in between says nothing of what GitLab has: nothing is gone because of it.
+fn not_from_gitlab(reads: bool) -> Failure {
+    let what = "a page that isn't GitLab's said 404".to_owned();
+    if reads { Failure::Unreadable(what) } else { Failure::UnknownOutcome { what } }
 }
 
 /// Whether a 404 speaks of the project or group around a thing, not of the thing.

@@ -57,7 +57,7 @@ impl Talk for GitLab {
     async fn find_own(&self, at: &Conversation, marker: &str) -> Result<Vec<i64>, Failure> {
         let me = self.me().await?.id;
         let marker = markdown::hidden(marker);
-        // Only the end is ours alone: in the text before it somebody's words may look like a marker.
+        // Only at the end: what we quote of others may hold any marker.
         let is_ours = |note: &Note| UserId(note.author.id) == me && note.body.trim_end().ends_with(&marker);
         match &at.place {
             Place::MergeRequest(_) => {

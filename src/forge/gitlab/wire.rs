@@ -301,11 +301,18 @@ pub(super) struct MergeRequestSeen {
 impl From<MergeRequestSeen> for MergeRequest {
     fn from(seen: MergeRequestSeen) -> Self {
         let id = |user: User| UserId(user.id);
+        // Merged by fast-forward there is no other commit than its head.
+        let forwarded = seen.sha.clone().filter(|_| seen.state == "merged");
         Self {
             number: seen.iid,
             head_sha: seen.sha.unwrap_or_default(),
             target_branch: seen.target_branch,
-            merged_as: seen.merge_commit_sha.into_iter().chain(seen.squash_commit_sha).collect(),
+            merged_as: seen
+                .merge_commit_sha
+                .into_iter()
+                .chain(seen.squash_commit_sha)
+                .chain(forwarded)
+                .collect(),
             open: seen.state == "opened",
             author: seen.author.map(id),
             merged_by: seen.merge_user.or(seen.merged_by).map(id),

@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::deployment::{Deployment, Status};
 use crate::domain::ledger::{Hold, verify};
-use crate::ports::store::{CommitError, QueueDepth, Room, StoreError};
+use crate::ports::store::{CommitError, QueueDepth, Room, RoomNews, StoreError};
 
 async fn read(store: &Shared, number: i64) -> Deployment {
     store.deployment(&id(number)).await.unwrap().unwrap()
@@ -139,7 +139,7 @@ pub(in crate::store) async fn a_failing_commit_leaves_nothing(store: Shared) {
         // The second change fails only after the first was written.
         changes: vec![change(1, 0, vec![opened(1)]), change(2, 0, vec![Entry::Superseded])],
         jobs: vec![job(Lane::Reply, "k", 2)],
-        rooms: vec![(merge_request(7), Room { hinted: true, ..Room::default() })],
+        rooms: vec![(merge_request(7), RoomNews::Hinted)],
         ..commit()
     };
     assert!(store.commit(everything).await.is_err());

@@ -79,7 +79,7 @@ pub(in crate::store) async fn the_first_announcement_of_a_comment_is_kept(store:
     store.accept(delivery("b", vec![again, polled])).await.unwrap();
 
     let without_discussion = CommentRef { discussion: None, ..comment(1) };
-    let first = Some(("digest-1".to_owned(), UserId(1)));
+    let first = Some(("digest-1".to_owned(), UserId(1), at(0)));
     assert_eq!(store.heard(&comment(1)).await.unwrap(), first);
     assert_eq!(store.heard(&without_discussion).await.unwrap(), first, "the thread is no part of the key");
     assert_eq!(store.heard(&comment(2)).await.unwrap(), None, "polling announces nothing");

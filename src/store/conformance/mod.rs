@@ -65,7 +65,7 @@ macro_rules! stories {
             reading: what_is_watched_has_a_room_and_an_open_end,
             reading: a_silent_deployment_that_was_placed_is_watched,
             reading: open_numbers_include_silent_and_superseded_ones,
-            reading: a_room_is_replaced_as_a_whole,
+            reading: what_is_new_of_a_room_leaves_the_rest,
             reading: answers_to_strangers_are_counted_by_comment,
             reading: a_pin_stays,
             reading: a_project_is_replaced,

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::deployment::{Deployment, Status};
-use crate::ports::store::{KnownProject, Room};
+use crate::ports::store::{KnownProject, Room, RoomNews};
 
 fn numbers(deployments: &[Deployment]) -> Vec<i64> {
     deployments.iter().map(|deployment| deployment.description.number).collect()
@@ -73,19 +73,27 @@ pub(in crate::store) async fn open_numbers_include_silent_and_superseded_ones(st
     assert_eq!(store.open_numbers(&gitlab(), SHOP).await.unwrap(), [(1, id(1)), (2, id(2))]);
 }
 
-pub(in crate::store) async fn a_room_is_replaced_as_a_whole(store: Shared) {
+pub(in crate::store) async fn what_is_new_of_a_room_leaves_the_rest(store: Shared) {
     assert_eq!(store.room(&merge_request(7)).await.unwrap(), Room::default());
+    let shown = vec![(id(1), at(1)), (id(2), at(2))];
+    let card = RoomNews::Card { comment: 77, at: at(3), digest: "digest".into(), shown: shown.clone() };
     let full = Room {
         card: Some(77),
         card_at: Some(at(3)),
         card_digest: Some("digest".into()),
-        shown: vec![(id(1), at(1)), (id(2), at(2))],
+        shown,
         read_until: Some(at(4)),
         hinted: true,
     };
-    for room in [full, Room { hinted: true, ..Room::default() }] {
-        store.commit(Commit { rooms: vec![(merge_request(7), room.clone())], ..commit() }).await.unwrap();
-        assert_eq!(store.room(&merge_request(7)).await.unwrap(), room);
+    let earlier = RoomNews::ReadUntil(at(2));
+    let news = [RoomNews::ReadUntil(at(4)), card, RoomNews::Hinted, earlier];
+    for order in [[0, 1, 2, 3], [2, 1, 0, 3], [1, 3, 0, 2]] {
+        let number = 10 + order[0];
+        for index in order {
+            let rooms = vec![(merge_request(number), news[usize::try_from(index).unwrap()].clone())];
+            store.commit(Commit { rooms, ..commit() }).await.unwrap();
+        }
+        assert_eq!(store.room(&merge_request(number)).await.unwrap(), full);
     }
 }
 

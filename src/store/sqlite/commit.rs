@@ -5,7 +5,7 @@ use super::jobs::{self, End};
 use crate::domain::deployment::Deployment;
 use crate::domain::id::{Conversation, DeploymentId};
 use crate::domain::ledger::{Sealed, seal};
-use crate::ports::store::{Change, Commit, CommitError, Finish, Lease, Room, StoreError, TakenCommand};
+use crate::ports::store::{Change, Commit, CommitError, Finish, Lease, RoomNews, StoreError, TakenCommand};
 use crate::store::rows::{SealedRow, comment_key, fold, json, millis, unreadable};
 use crate::store::sql;
 use jiff::Timestamp;
@@ -25,8 +25,8 @@ pub(super) async fn write(connection: &mut SqliteConnection, commit: Commit) -> 
     for change in &commit.changes {
         append(connection, commit.at, change).await?;
     }
-    for (conversation, room) in &commit.rooms {
-        save_room(connection, conversation, room).await?;
+    for (conversation, news) in &commit.rooms {
+        save_room(connection, conversation, news).await?;
     }
     if let Some(Ending { job, turn, end }) = ending {
         jobs::end(connection, job, &turn, end).await?;
@@ -177,18 +177,20 @@ async fn add_entry(
 async fn save_room(
     connection: &mut SqliteConnection,
     conversation: &Conversation,
-    room: &Room,
+    news: &RoomNews,
 ) -> Result<(), StoreError> {
-    sqlx::query(sql::room::SAVE)
-        .bind(conversation.key())
-        .bind(room.card)
-        .bind(room.card_at.map(millis))
-        .bind(&room.card_digest)
-        .bind(json(&room.shown)?)
-        .bind(room.read_until.map(millis))
-        .bind(room.hinted)
-        .execute(connection)
-        .await
-        .map_err(fault)?;
+    let query = match news {
+        RoomNews::Card { comment, at, digest, shown } => sqlx::query(sql::room::CARD)
+            .bind(conversation.key())
+            .bind(comment)
+            .bind(millis(*at))
+            .bind(digest)
+            .bind(json(shown)?),
+        RoomNews::ReadUntil(until) => {
+            sqlx::query(sql::room::READ_UNTIL).bind(conversation.key()).bind(millis(*until))
+        }
+        RoomNews::Hinted => sqlx::query(sql::room::HINTED).bind(conversation.key()),
+    };
+    query.execute(connection).await.map_err(fault)?;
     Ok(())
 }

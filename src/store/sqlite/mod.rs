@@ -152,7 +152,7 @@ impl Store for SqliteStore {
         read::room(&self.reads, at).await
     }
 
-    async fn heard(&self, comment: &CommentRef) -> Answer<Option<(String, UserId)>> {
+    async fn heard(&self, comment: &CommentRef) -> Answer<Option<(String, UserId, Timestamp)>> {
         read::heard(&self.reads, comment).await
     }
 

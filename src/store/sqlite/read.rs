@@ -96,9 +96,12 @@ pub(super) async fn room(pool: &SqlitePool, at: &Conversation) -> Answer<Room> {
     row.map_or_else(|| Ok(Room::default()), RoomRow::room)
 }
 
-pub(super) async fn heard(pool: &SqlitePool, comment: &CommentRef) -> Answer<Option<(String, UserId)>> {
+pub(super) async fn heard(
+    pool: &SqlitePool,
+    comment: &CommentRef,
+) -> Answer<Option<(String, UserId, Timestamp)>> {
     let query = sqlx::query_as::<_, HeardRow>(sql::delivery::HEARD).bind(comment_key(comment));
-    Ok(query.fetch_optional(pool).await.map_err(fault)?.map(HeardRow::heard))
+    query.fetch_optional(pool).await.map_err(fault)?.map(HeardRow::heard).transpose()
 }
 
 pub(super) async fn is_taken(pool: &SqlitePool, comment: &CommentRef) -> Answer<bool> {

@@ -1,0 +1,102 @@
+//! Attacks found by reading: forged proofs, borrowed merge requests, facts that come back.
+
+use crate::story::world::World;
+use countersign::sim::gitlab::{JobSpec, Level, OldDeployments};
+use jiff::SignedDuration;
+use serde_json::json;
+use std::sync::Arc;
+
+const ONE: &str = r#"
+[[environment]]
+on = "gitlab"
+project = "acme/**"
+name = "**"
+required_approval_count = 1
+deploy_access_levels = [{ access_level = "developer" }]
+"#;
+
+fn status(world: &World) -> String {
+    world.gitlab.deployments(world.project).last().unwrap().status.clone()
+}
+
+fn says(world: &World, who: &str, text: &str) {
+    world.clock.advance(SignedDuration::from_secs(1));
+    let who = world.user(who).unwrap();
+    world.gitlab.comment_on_mr(world.project, world.request, who, text).unwrap();
+}
+
+fn deploy(world: &mut World, by: &str) {
+    let by = world.user(by).unwrap();
+    world.deploy(by, vec![JobSpec::new("deploy").environment("production").manual()]);
+}
+
+#[tokio::test]
+async fn an_edit_that_a_forged_hook_calls_a_new_comment_is_no_command() {
+    let mut world = World::new(Some(ONE), &[]).await;
+    let forge = Arc::new(|mut body: serde_json::Value| {
+        if let Some(action) = body.pointer_mut("/object_attributes/action") {
+            *action = json!("create");
+        }
+        body
+    });
+    let hook = world.new_hook(false);
+    world.gitlab.add_hook(world.project, hook.template(forge));
+    deploy(&mut world, "dana");
+    world.settle().await;
+    let alice = world.user("alice").unwrap();
+    let note =
+        world.gitlab.comment_on_mr(world.project, world.request, alice, "Looks good").unwrap().unwrap();
+    world.settle().await;
+    world.advance(3600).await;
+
+    let bob = world.user("bob").unwrap();
+    world.gitlab.edit_note(note, bob, "@countersign approve production").unwrap();
+    world.settle().await;
+
+    assert_eq!(status(&world), "blocked");
+    assert!(
+        world.unread().iter().any(|answer| answer.body.contains("Please repeat")),
+        "{:?}",
+        world.unread()
+    );
+}
+
+#[tokio::test]
+async fn a_borrowed_merge_request_makes_nobody_else_the_creator() {
+    let world = World::new(Some(ONE), &[]).await;
+    let old = OldDeployments {
+        count: 1,
+        environment: "production".to_owned(),
+        user: world.user("renovate").unwrap(),
+        since: world.clock.time() - SignedDuration::from_hours(48),
+        every: SignedDuration::from_hours(1),
+    };
+    let number = world.gitlab.add_old_blocked_deployments(world.project, &old)[0];
+    world.settle().await;
+
+    for name in ["alice", "bob"] {
+        says(&world, name, &format!("@countersign approve d{number}"));
+        world.settle().await;
+        let answer = world.unread().pop().unwrap();
+        assert!(answer.body.contains("no person started it"), "{}", answer.body);
+    }
+    assert_eq!(status(&world), "blocked", "dana's merge request has nothing to do with it");
+}
+
+#[tokio::test]
+async fn an_approval_that_counts_again_releases() {
+    let mut world = World::new(None, &[]).await;
+    deploy(&mut world, "dana");
+    world.settle().await;
+    let alice = world.user("alice").unwrap();
+    says(&world, "alice", "@countersign approve production");
+    world.settle().await;
+    world.gitlab.remove_member(world.project, alice);
+    says(&world, "bob", "@countersign approve production");
+    world.settle().await;
+    assert_eq!(status(&world), "blocked", "alice doesn't count any more");
+
+    world.gitlab.add_member(world.project, alice, Level::MAINTAINER);
+    world.advance(120).await;
+    assert_eq!(status(&world), "running", "both count now");
+}
