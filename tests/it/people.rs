@@ -72,7 +72,7 @@ approval_rules = [{ user = "alice" }]
 /// A downstream pipeline deploys in its own project: card and commands are there, on its commit.
 #[tokio::test]
 async fn a_downstream_pipeline_is_approved_in_its_own_project() {
-    let mut world = World::new(None, &[]).await;
+    let world = World::new(None, &[]).await;
     let downstream = world.gitlab.add_project("acme/deploy");
     for (name, level) in
         [("dana", Level::DEVELOPER), ("alice", Level::MAINTAINER), ("bob", Level::MAINTAINER)]
