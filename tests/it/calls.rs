@@ -20,6 +20,14 @@ fn told(call: &ApiCall) -> String {
     format!("{} {}?{}", call.method, call.path, call.query)
 }
 
+#[expect(clippy::print_stdout, reason = "the list is what the test is for")]
+fn show(title: &str, calls: &[ApiCall]) {
+    println!("{title}");
+    for call in calls {
+        println!("  {}", told(call));
+    }
+}
+
 #[tokio::test]
 async fn two_thousand_old_deployments_make_no_card_and_no_flood_of_calls() {
     let mut world = World::new(Some(&ONE.replace("GATE", "native")), &[]).await;
@@ -65,7 +73,6 @@ async fn two_thousand_old_deployments_make_no_card_and_no_flood_of_calls() {
 #[case::native("native", &[])]
 #[case::manual_job("manual_job", &["GitLab is Free"])]
 #[tokio::test]
-#[expect(clippy::print_stdout, reason = "the list is what this test is for")]
 async fn reads_per_approval(#[case] gate: &str, #[case] switches: &[&str]) {
     let switches: Vec<String> = switches.iter().map(|&switch| switch.to_owned()).collect();
     let mut world = World::new(Some(&ONE.replace("GATE", gate)), &switches).await;
@@ -85,10 +92,7 @@ async fn reads_per_approval(#[case] gate: &str, #[case] switches: &[&str]) {
         let calls = world.gitlab.requests();
         let (reads, writes): (Vec<&ApiCall>, Vec<&ApiCall>) =
             calls.iter().partition(|call| call.method == "GET");
-        println!("{gate}, {caches} caches: {} reads, {} writes", reads.len(), writes.len());
-        for call in &calls {
-            println!("  {}", told(call));
-        }
+        show(&format!("{gate}, {caches} caches: {} reads, {} writes", reads.len(), writes.len()), &calls);
         let most = if caches == "cold" { 9 } else { 8 };
         assert!(reads.len() <= most, "{} reads", reads.len());
         assert!(writes.len() <= 6, "{} writes", writes.len());
