@@ -30,8 +30,8 @@ const LONGEST: SignedDuration = SignedDuration::from_mins(5);
 const MOST_ATTEMPTS: u32 = 300;
 /// …or so long.
 const GIVE_UP: SignedDuration = SignedDuration::from_hours(24);
-/// Attempts at a delivery whose facts can't be read or whose work takes too long: some minutes.
-const MOST_UNREADABLE: u32 = 8;
+/// Attempts at a delivery whose facts can't be read or whose work takes too long: an hour and a half.
+const MOST_UNREADABLE: u32 = 25;
 /// How many jobs run at once.
 const CONCURRENT: u32 = 16;
 /// The idle worker looks at the queue at least this often, whatever it was told.
