@@ -2,10 +2,11 @@
 
 use super::{App, Stopped};
 use crate::domain::effect::{Ballot, Effect};
-use crate::domain::event::Event;
+use crate::domain::event::{Event, Heard};
+use crate::domain::id::UserId;
 use crate::domain::wording::answer;
 use crate::ports::failure::Failure;
-use crate::ports::store::{Commit, CommitError, Finish, Lease, LeasedJob, StoreError, Work};
+use crate::ports::store::{Commit, CommitError, Finish, Lease, LeasedJob, StoreError, TakenCommand, Work};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
@@ -268,6 +269,8 @@ impl Worker {
                 Effect::Reply { to: comment.clone(), marker: "gave-up".to_owned(), text: answer::gave_up() };
             commit.jobs.extend(self.app.effect(reply, now).ok());
         }
+        // Polling finds the comment again: it was answered, once.
+        commit.commands.extend(given_up(&job.work));
         match self.app.store.commit(commit).await {
             Err(CommitError::Store(error)) => Err(error),
             Ok(())
@@ -293,6 +296,17 @@ fn only_looks(work: &Work) -> bool {
 /// what it asks for (an answer that can't be read, too much work) is answered and put aside.
 fn is_poisoned(job: &LeasedJob) -> bool {
     matches!(job.work, Work::Event(_)) && job.attempts >= MOST_UNREADABLE
+}
+
+/// The comment of a job that is given up. Whose it is may never have been read: then it is nobody's.
+fn given_up(work: &Work) -> Option<TakenCommand> {
+    let Work::Event(Event::Commented { comment, at, heard }) = work else { return None };
+    let by = match heard {
+        Heard::Hook { author, .. } => *author,
+        Heard::Poll => UserId(0),
+    };
+    let (comment, line, outcome) = (comment.clone(), TakenCommand::WHOLE, "given up".to_owned());
+    Some(TakenCommand { comment, line, by, at: *at, outcome, named: true })
 }
 
 /// Longer the longer it has waited already: whoever waits for others doesn't ask the forge every second.

@@ -100,3 +100,22 @@ async fn an_approval_that_counts_again_releases() {
     world.advance(120).await;
     assert_eq!(status(&world), "running", "both count now");
 }
+
+#[tokio::test]
+async fn a_comment_about_what_cannot_be_read_is_put_aside_and_answered_once() {
+    let mut world = World::new(None, &[]).await;
+    world
+        .tell(
+            r#"dana deploys to production
+            GitLab answers 200 to /deployments
+            alice writes "@countersign approve d4711"
+            bob writes "@countersign help"
+            countersign says nothing
+            2 hours pass
+            countersign answers "This could not be carried out"
+            countersign answers "Approves a blocked deployment"
+            2 hours pass
+            countersign says nothing"#,
+        )
+        .await;
+}
