@@ -23,6 +23,7 @@ const STORE: &str = "countersign.db";
 const GITLAB_NAME: &str = "gitlab";
 const POLL: SignedDuration = SignedDuration::from_secs(60);
 const SHORTEST_POLL: SignedDuration = SignedDuration::from_secs(1);
+const LONGEST_POLL: SignedDuration = SignedDuration::from_hours(24);
 
 /// Judges raw values. A method that returns `None` has reported why.
 pub(super) struct Checker<'a> {
@@ -256,6 +257,14 @@ impl<'a> Checker<'a> {
         };
         if poll < SHORTEST_POLL {
             self.sheet.fault(text.span(), "`poll` is too short", "the shortest is \"1s\"");
+            return None;
+        }
+        if poll > LONGEST_POLL {
+            self.sheet.fault(
+                text.span(),
+                "`poll` is too long",
+                "the longest is \"24h\": it heals lost hooks",
+            );
             return None;
         }
         Some(poll)

@@ -373,3 +373,9 @@ fn what_this_version_does_not_speak_is_refused_without_a_look_inside() {
     6: this version links no accounts between forge and chat; remove this table: this version speaks GitLab only, without chats
     ");
 }
+
+#[test]
+fn a_poll_that_would_heal_nothing_is_too_long() {
+    let long = super::MINIMAL.replace("[[environment]]", "poll = \"25h\"\n[[environment]]");
+    assert!(report(&long).contains("`poll` is too long"), "{}", report(&long));
+}

@@ -107,6 +107,12 @@ impl NoteHook {
     }
 }
 
+/// A commit has one name: a branch's or a shortened one would make a second conversation of the same comments.
+#[expect(clippy::ptr_arg, reason = "it filters an Option<String>")]
+fn is_full_sha(name: &String) -> bool {
+    matches!(name.len(), 40 | 64) && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 fn note(hook: NoteHook, forge: &ForgeName) -> Result<Said, String> {
     if let Some(why) = hook.is_nothing() {
         return Ok(Said::Nothing(why));
@@ -114,10 +120,12 @@ fn note(hook: NoteHook, forge: &ForgeName) -> Result<Said, String> {
     let note = hook.object_attributes;
     let place = match note.noteable_type.as_str() {
         "MergeRequest" => hook.merge_request.map(|seen| Place::MergeRequest(seen.iid)),
-        "Commit" => hook.commit.map(|commit| commit.id).or(note.commit_id).map(Place::Commit),
+        "Commit" => {
+            hook.commit.map(|commit| commit.id).or(note.commit_id).filter(is_full_sha).map(Place::Commit)
+        }
         _ => return Ok(Said::Nothing("a comment on something else than a merge request or commit")),
     };
-    let place = place.ok_or("the body doesn't say where the comment stands")?;
+    let place = place.ok_or("the body doesn't say where the comment stands, by number or full SHA")?;
     let at = time(&note.created_at).ok_or("the comment's created_at is not a time")?;
     let conversation = Conversation { forge: forge.clone(), project: ProjectId(hook.project.id), place };
     let digest = hex::encode(Sha256::digest(note.note.as_bytes()));
@@ -293,9 +301,15 @@ mod tests {
 
     #[test]
     fn a_comment_on_a_commit_is_heard() {
-        let changes = json!({"/object_attributes/noteable_type": "Commit", "/commit": {"id": "9f1c"},
-            "/merge_request": null});
-        assert_eq!(said(&changed(note_hook(), &changes)), Ok(commented(Place::Commit("9f1c".into()))));
+        let sha = "9f1c".repeat(10);
+        let on = |commit: &str| {
+            json!({"/object_attributes/noteable_type": "Commit", "/commit": {"id": commit},
+            "/merge_request": null})
+        };
+        assert_eq!(said(&changed(note_hook(), &on(&sha))), Ok(commented(Place::Commit(sha.clone()))));
+        for other in ["main", "9f1c", ""] {
+            assert!(said(&changed(note_hook(), &on(other))).is_err(), "{other:?} is no full SHA");
+        }
     }
 
     #[rstest]
