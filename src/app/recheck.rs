@@ -15,12 +15,15 @@ use crate::ports::failure::Failure;
 use crate::ports::forge::{ActiveProject, Comment, Sighting};
 use crate::ports::store::{Commit, Finish, KnownProject, Lane, NewJob, RoomNews, Work};
 use jiff::{SignedDuration, Timestamp};
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A forge's "last activity" may be this stale.
 const COARSE: SignedDuration = SignedDuration::from_mins(70);
 /// Every how many polls a project within [`COARSE`] is listed although nothing moved.
 const SLOW: i32 = 5;
+/// How many projects that saw activity each sweep lists at most: a first start, or a busy day, takes several.
+const MOST_EACH: usize = 50;
 /// How many quiet projects each sweep lists, longest unseen first.
 const QUIET_EACH: usize = 3;
 /// A project unseen for this long counts as seen for the first time.
@@ -104,31 +107,36 @@ impl App {
         let forge = desk.forge.name();
         let mut known: BTreeMap<_, _> =
             self.store.projects(forge).await?.into_iter().map(|project| (project.id, project)).collect();
-        let mut due = BTreeSet::new();
+        let mut due = Vec::new();
         for active in self.active_projects(desk, &known, now).await? {
-            let before = known.get(&active.project.id);
-            let moved = before.is_none_or(|b| b.active_at != Some(active.active_at) || b.looked_at.is_none());
-            let rested = before.and_then(|b| b.looked_at).is_none_or(|at| at + desk.poll * SLOW <= now);
-            if moved || rested {
-                due.insert(active.project.id);
-            }
-            let looked_at = before.and_then(|b| b.looked_at);
             let (id, path) = (active.project.id, active.project.path);
+            let before = known.remove(&id);
+            let looked_at = before.as_ref().and_then(|before| before.looked_at);
             let project = KnownProject { id, path, active_at: Some(active.active_at), looked_at };
-            if before != Some(&project) {
+            if before.is_none() {
                 self.store.save_project(forge, &project).await?;
             }
-            known.insert(id, project);
+            let moved = before.is_none_or(|before| before.active_at != project.active_at);
+            if moved || rested(&project, desk, now) {
+                due.push(project);
+            }
         }
-        let covered = |project: &&KnownProject| !self.policies.of_project(forge, &project.path).is_empty();
+        due.extend(
+            known.extract_if(.., |_, project| project.looked_at.is_none()).map(|(_, project)| project),
+        );
+        // Those that weren't looked at for longest go first. The others keep their turn: when they moved is
+        // written only when it comes.
+        due.sort_by_key(|project| (project.looked_at, Reverse(project.active_at)));
+        due.truncate(MOST_EACH);
+        for project in &due {
+            self.store.save_project(forge, project).await?;
+        }
+        let covered = |project: &KnownProject| !self.policies.of_project(forge, &project.path).is_empty();
         let mut quiet: Vec<_> =
-            known.values().filter(|project| !due.contains(&project.id)).filter(covered).collect();
+            known.into_values().filter(|project| covered(project) && rested(project, desk, now)).collect();
         quiet.sort_by_key(|project| project.looked_at);
-        let rest = desk.poll * SLOW;
-        let quiet =
-            quiet.into_iter().filter(|p| p.looked_at.is_none_or(|at| at + rest <= now)).take(QUIET_EACH);
-        due.extend(quiet.map(|project| project.id));
-        Ok(known.into_values().filter(|project| due.contains(&project.id)).collect())
+        due.extend(quiet.into_iter().take(QUIET_EACH));
+        Ok(due)
     }
 
     /// Projects that the configuration covers and that were active lately. A project that the
@@ -305,6 +313,11 @@ impl App {
 fn is_addressed(comment: &Comment, handle: &str) -> bool {
     let surface = Surface { handle: handle.to_owned(), bare: true };
     parse_comment(&comment.text, &surface).map_or(true, |commands| !commands.is_empty())
+}
+
+/// Not looked at within the last [`SLOW`] polls.
+fn rested(project: &KnownProject, desk: &Desk, now: Timestamp) -> bool {
+    project.looked_at.is_none_or(|at| at + desk.poll * SLOW <= now)
 }
 
 /// The newest run of each environment among what waits.

@@ -1,7 +1,7 @@
 //! How often GitLab is asked.
 
 use crate::story::world::World;
-use countersign::sim::gitlab::{ApiCall, OldDeployments};
+use countersign::sim::gitlab::{ApiCall, Level, OldDeployments};
 use jiff::SignedDuration;
 use rstest::rstest;
 
@@ -108,5 +108,34 @@ async fn reads_per_approval(#[case] gate: &str, #[case] switches: &[&str]) {
             )
             .await;
     }
+    world.finish().await;
+}
+
+/// Quiet projects cost a handful of calls a minute, however many they are; a first
+/// start looks at all of them, a part in each poll.
+#[tokio::test]
+async fn quiet_projects_cost_a_handful_of_calls_a_minute() {
+    const PROJECTS: usize = 70;
+    let mut world = World::new(None, &[]).await;
+    let bot = world.user("countersign").unwrap();
+    for number in 0..PROJECTS {
+        let project = world.gitlab.add_project(&format!("acme/quiet-{number}"));
+        world.gitlab.add_member(project, bot, Level::MAINTAINER);
+    }
+    world.settle().await;
+    world.advance(10 * 60).await;
+    let listed = |calls: &[ApiCall]| {
+        let lists = calls.iter().filter(|call| call.path.ends_with("/deployments"));
+        lists.map(|call| call.path.clone()).collect::<std::collections::BTreeSet<_>>().len()
+    };
+    let seen = listed(&world.gitlab.requests());
+    assert!(seen >= PROJECTS, "only {seen} projects were looked at within ten polls");
+
+    world.advance(90 * 60).await;
+    world.gitlab.clear_requests();
+    world.advance(10 * 60).await;
+    let calls = world.gitlab.requests().len();
+    assert!(calls <= 10 * 10, "{calls} calls in ten quiet minutes");
+    world.tell("dana deploys to production\n the card says \"waiting for approval\"").await;
     world.finish().await;
 }
