@@ -109,7 +109,10 @@ impl App {
         let mut users: BTreeSet<UserId> = standing.map(|vote| vote.by.id).collect();
         users.extend(also);
         let read = self.read_people(desk, project, &policy, &users).await?;
-        let creators = self.creators(desk, &sighting, project, description.conversation.as_ref()).await?;
+        let creators = match still_started_by(&description.creators, &sighting) {
+            Some(creators) => creators,
+            None => self.creators(desk, &sighting, project, description.conversation.as_ref()).await?,
+        };
         let facts = Facts { creators, people: read.people, holds: read.holds };
         Ok(Case { sighting, policy, gate: entry.gate, vote_as: entry.vote_as, facts })
     }
@@ -158,6 +161,15 @@ impl App {
         }
         Ok(Known::Fact(people))
     }
+}
+
+/// The creators as they were read when the deployment was opened, if the forge names the same human account
+/// now. Who it is comes from the sighting; that an account is a person's, not a bot's, never changes.
+fn still_started_by(opened: &Creators, sighting: &Sighting) -> Option<Creators> {
+    let was_read = opened.stand_ins.fact().is_some();
+    let now = sighting.started_by.as_ref()?;
+    let human = opened.started_by.iter().find(|account| account.id == now.id && !account.bot)?;
+    was_read.then(|| Creators { started_by: vec![human.clone()], stand_ins: Known::Fact(Vec::new()) })
 }
 
 /// Our policy, or the forge's own rules where it is the forge that decides. Who may approve what they

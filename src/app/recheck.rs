@@ -90,6 +90,8 @@ impl App {
     /// Which projects are to be listed now.
     async fn sweep(&self, task: &Task, forge: &ForgeName) -> Result<(), Stopped> {
         let desk = self.desk(forge)?;
+        // Kept from here on, so that the first comment after a start need not ask who we are.
+        desk.forge.me().await?;
         let now = self.clock.now();
         let mut commit = Commit::at(now);
         for project in self.due_projects(desk, now).await? {

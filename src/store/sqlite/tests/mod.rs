@@ -6,7 +6,7 @@ mod speed;
 
 use super::*;
 use crate::domain::ledger::{Broken, Word, verify};
-use crate::ports::store::{Lane, NewJob};
+use crate::ports::store::Lane;
 use crate::store::conformance::{
     self, Shared, StandingClock, account, at, change, commented, delivery, description, id, job, opened,
     voted,

@@ -45,38 +45,3 @@ async fn no_frequent_statement_walks_a_whole_table() {
     assert!(lease.iter().any(|step| step.contains("job_due (lane=? AND run_at<?)")), "{lease:#?}");
     assert!(!lease.iter().any(|step| step.contains("TEMP B-TREE")), "{lease:#?}");
 }
-
-/// Not a test of speed, but the place to measure it: `cargo nextest run --run-ignored all measure`.
-#[tokio::test]
-#[ignore = "prints times; it asserts nothing about them"]
-async fn measure_leases_over_a_long_queue() {
-    for (name, keys, run_at) in [("one key", 1, 0), ("all due", 100_000, 0), ("all later", 100_000, 900)] {
-        let house = House::new();
-        let store: Shared = house.open().await;
-        let write = std::time::Instant::now();
-        for chunk in 0..100 {
-            let jobs = (0..1000)
-                .map(|n| chunk * 1000 + n)
-                .map(|n| NewJob { run_at: at(run_at), ..job(Lane::Decide, &format!("k{}", n % keys), n) });
-            conformance::enqueue(&store, jobs.collect()).await;
-        }
-        let written = write.elapsed();
-        let ask = std::time::Instant::now();
-        for _ in 0..100 {
-            store.lease(at(0), SignedDuration::from_secs(60), 1).await.unwrap();
-        }
-        let leased = ask.elapsed() / 100;
-        let ask = std::time::Instant::now();
-        store.depth(at(0)).await.unwrap();
-        let depth = ask.elapsed();
-        let ask = std::time::Instant::now();
-        store.next_due(at(0)).await.unwrap();
-        #[expect(clippy::print_stderr, reason = "it is what this is for")]
-        {
-            eprintln!(
-                "{name}: written {written:?}, lease {leased:?}, depth {depth:?}, next {:?}",
-                ask.elapsed()
-            );
-        }
-    }
-}
