@@ -33,15 +33,7 @@ impl App {
             | Status::Gone => return self.done(task).await,
         }
         let desk = self.desk(&deployment.description.forge)?;
-        let description = &deployment.description;
-        let sighting = match desk.forge.deployment(description.project.id, description.number).await {
-            Ok(sighting) => sighting,
-            Err(Failure::NotFound) => {
-                self.settle_gone(desk, &deployment).await?;
-                return self.done(task).await;
-            }
-            Err(failure) => return Err(failure.into()),
-        };
+        let Some(sighting) = self.sight(desk, &deployment).await? else { return self.done(task).await };
         if sighting.state != Progress::Waiting {
             return self.settle_started(task, &deployment, &sighting).await;
         }
@@ -201,16 +193,8 @@ impl App {
         if deployment.status != Status::Rejecting {
             return self.done(task).await;
         }
-        let description = &deployment.description;
-        let desk = self.desk(&description.forge)?;
-        let sighting = match desk.forge.deployment(description.project.id, description.number).await {
-            Ok(sighting) => sighting,
-            Err(Failure::NotFound) => {
-                self.settle_gone(desk, &deployment).await?;
-                return self.done(task).await;
-            }
-            Err(failure) => return Err(failure.into()),
-        };
+        let desk = self.desk(&deployment.description.forge)?;
+        let Some(sighting) = self.sight(desk, &deployment).await? else { return self.done(task).await };
         match sighting.state {
             Progress::Waiting => self.carry_out_rejection(task, desk, &deployment, &sighting).await,
             Progress::Failed | Progress::Cancelled => self.settle(task, &deployment, Outcome::Rejected).await,

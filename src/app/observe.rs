@@ -74,11 +74,7 @@ impl App {
     async fn observe_once(&self, deployment: &Deployment) -> Result<(), Stopped> {
         let description = &deployment.description;
         let desk = self.desk(&description.forge)?;
-        let sighting = match desk.forge.deployment(description.project.id, description.number).await {
-            Ok(sighting) => sighting,
-            Err(Failure::NotFound) => return self.settle_gone(desk, deployment).await,
-            Err(failure) => return Err(failure.into()),
-        };
+        let Some(sighting) = self.sight(desk, deployment).await? else { return Ok(()) };
         if sighting.state == Progress::Waiting {
             return self.import_votes(desk, deployment, sighting).await;
         }
@@ -91,9 +87,19 @@ impl App {
         Ok(())
     }
 
+    /// The deployment as the forge shows it now; `None` when it is gone, which is then written down.
+    pub async fn sight(&self, desk: &Desk, deployment: &Deployment) -> Result<Option<Sighting>, Stopped> {
+        let description = &deployment.description;
+        match desk.forge.deployment(description.project.id, description.number).await {
+            Ok(sighting) => Ok(Some(sighting)),
+            Err(Failure::NotFound) => self.settle_gone(desk, deployment).await.map(|()| None),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
     /// 404 counts only with a token that is proven good: then the deployment, its environment or its
     /// project is gone.
-    pub async fn settle_gone(&self, desk: &Desk, deployment: &Deployment) -> Result<(), Stopped> {
+    async fn settle_gone(&self, desk: &Desk, deployment: &Deployment) -> Result<(), Stopped> {
         match desk.forge.project(deployment.description.project.id).await {
             Ok(_) | Err(Failure::NotFound) => {}
             Err(failure) => return Err(failure.into()),

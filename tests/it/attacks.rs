@@ -1,21 +1,11 @@
 //! Attacks, told as tests: what a hostile hook, name or comment could try.
 
-use crate::story::world::World;
+use crate::story::world::{ONE_MAINTAINER, World};
 use countersign::sim::gitlab::{HookTemplate, JobSpec, Level, NewPipeline, ProtectedEnvironment};
 use pulldown_cmark::{Event, Parser};
 use rstest::rstest;
 use serde_json::{Value, json};
 use std::sync::Arc;
-
-/// One maintainer suffices.
-const ONE: &str = r#"
-[[environment]]
-on = "gitlab"
-project = "acme/**"
-name = "**"
-required_approval_count = 1
-deploy_access_levels = [{ access_level = "maintainer" }]
-"#;
 
 /// Sends hooks through a custom template, rightly signed.
 fn template(world: &mut World, template: HookTemplate) {
@@ -31,7 +21,7 @@ fn set(body: &mut Value, pointer: &str, value: Value) {
 
 #[tokio::test]
 async fn a_signed_hook_that_names_another_author_changes_nothing() {
-    let mut world = World::new(Some(ONE), &[]).await;
+    let mut world = World::new(Some(ONE_MAINTAINER), &[]).await;
     let alice = world.user("alice").unwrap();
     template(
         &mut world,
@@ -60,7 +50,7 @@ async fn a_signed_hook_that_names_another_author_changes_nothing() {
 
 #[tokio::test]
 async fn a_signed_hook_that_puts_words_into_a_mouth_changes_nothing() {
-    let mut world = World::new(Some(ONE), &[]).await;
+    let mut world = World::new(Some(ONE_MAINTAINER), &[]).await;
     template(
         &mut world,
         Arc::new(|mut body| {
@@ -90,7 +80,7 @@ async fn a_signed_hook_that_points_elsewhere_changes_nothing_there(
     #[case] pointer: &'static str,
     #[case] value: Value,
 ) {
-    let mut world = World::new(Some(ONE), &[]).await;
+    let mut world = World::new(Some(ONE_MAINTAINER), &[]).await;
     template(
         &mut world,
         Arc::new(move |mut body| {
@@ -120,7 +110,7 @@ async fn a_signed_hook_that_points_elsewhere_changes_nothing_there(
 #[case::long_ago("2020-01-01 08:00:00 +0000")]
 #[tokio::test]
 async fn a_signed_hook_that_lies_about_the_time_changes_nothing(#[case] time: &'static str) {
-    let mut world = World::new(Some(ONE), &[]).await;
+    let mut world = World::new(Some(ONE_MAINTAINER), &[]).await;
     template(
         &mut world,
         Arc::new(move |mut body| {
@@ -142,7 +132,7 @@ async fn a_signed_hook_that_lies_about_the_time_changes_nothing(#[case] time: &'
 
 #[tokio::test]
 async fn a_number_of_another_project_is_refused() {
-    let mut world = World::new(Some(ONE), &[]).await;
+    let mut world = World::new(Some(ONE_MAINTAINER), &[]).await;
     let (dana, bot) = (world.user("dana").unwrap(), world.user("countersign").unwrap());
     let other = world.gitlab.add_project("acme/vault");
     world.gitlab.add_member(other, dana, Level::DEVELOPER);

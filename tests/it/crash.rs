@@ -1,19 +1,9 @@
 //! A worker that dies with jobs in its hands: another one ends them, and nobody sees anything twice.
 
-use crate::story::world::World;
+use crate::story::world::{ONE_MAINTAINER, World};
 use countersign::ports::store::LeasedJob;
 use countersign::sim::faults::{Action, Rule};
 use jiff::SignedDuration;
-
-/// One maintainer suffices.
-const ONE: &str = r#"
-[[environment]]
-on = "gitlab"
-project = "acme/**"
-name = "**"
-required_approval_count = 1
-deploy_access_levels = [{ access_level = "maintainer" }]
-"#;
 
 /// A worker takes everything that is due, and is never heard of again.
 async fn die_with_jobs(world: &World) -> Vec<LeasedJob> {
@@ -30,7 +20,7 @@ async fn die_with_jobs(world: &World) -> Vec<LeasedJob> {
 
 #[tokio::test]
 async fn a_worker_dies_before_it_decides() {
-    let mut world = World::new(Some(ONE), &[]).await;
+    let mut world = World::new(Some(ONE_MAINTAINER), &[]).await;
     world.tell("dana deploys to production\nhooks are held back").await;
     world.tell(r#"alice writes "@countersign approve production""#).await;
     world.gitlab.deliver_hooks().await;
@@ -62,7 +52,7 @@ async fn a_worker_dies_before_it_decides() {
 /// taking in what that one sent.
 #[tokio::test]
 async fn a_process_dies_before_it_decides_and_is_started_again() {
-    let mut world = World::new(Some(ONE), &[]).await;
+    let mut world = World::new(Some(ONE_MAINTAINER), &[]).await;
     world.tell("dana deploys to production\nhooks are held back").await;
     world.tell(r#"alice writes "@countersign approve production""#).await;
     world.gitlab.deliver_hooks().await;
@@ -89,7 +79,7 @@ async fn a_process_dies_before_it_decides_and_is_started_again() {
 
 #[tokio::test]
 async fn a_worker_dies_after_it_has_told_the_world_everything() {
-    let mut world = World::new(Some(ONE), &[]).await;
+    let mut world = World::new(Some(ONE_MAINTAINER), &[]).await;
     world.tell("dana deploys to production").await;
     for method in ["POST", "PUT"] {
         world.gitlab.add_fault(Rule::new("", Action::Drop).method(method));
@@ -128,7 +118,7 @@ async fn a_worker_dies_after_it_has_told_the_world_everything() {
 
 #[tokio::test]
 async fn a_worker_dies_with_a_card_that_it_has_written() {
-    let mut world = World::new(Some(ONE), &[]).await;
+    let mut world = World::new(Some(ONE_MAINTAINER), &[]).await;
     world.gitlab.add_fault(Rule::new("/notes", Action::Drop).method("POST"));
     world.tell("dana deploys to production\nthere is no card").await;
     world.clock.advance(SignedDuration::from_secs(10));
@@ -152,7 +142,7 @@ async fn a_worker_dies_with_a_card_that_it_has_written() {
 /// The successor's first attempt at a card comes from a comment that is older than the card's own job.
 #[tokio::test]
 async fn a_card_that_a_dead_worker_wrote_is_found_by_whoever_writes_next() {
-    let mut world = World::new(Some(ONE), &[]).await;
+    let mut world = World::new(Some(ONE_MAINTAINER), &[]).await;
     world.tell("every hook is lost\ndana deploys to production").await;
     world.tell(r#"alice writes "@countersign approve production""#).await;
     world.gitlab.add_fault(Rule::new("/notes", Action::Drop).method("POST"));

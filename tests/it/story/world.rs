@@ -19,6 +19,16 @@ const START: &str = "2026-11-21T08:00:00Z";
 const WEBHOOK_TOKEN: &str = "a-webhook-token-of-the-story";
 const SIGNING_TOKEN: &str = "whsec_c3RvcnktY291bnRlcnNpZ24tc2lnbmluZy1rZXktMzI=";
 
+/// A policy that asks for one maintainer.
+pub(crate) const ONE_MAINTAINER: &str = r#"
+[[environment]]
+on = "gitlab"
+project = "acme/**"
+name = "**"
+required_approval_count = 1
+deploy_access_levels = [{ access_level = "maintainer" }]
+"#;
+
 /// The policy of a story that brings none: two maintainers.
 const ENVIRONMENTS: &str = r#"
 [[environment]]
