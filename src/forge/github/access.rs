@@ -76,9 +76,8 @@ fn fault(pem: &str) -> KeyError {
     let label = pem.strip_prefix("-----BEGIN ").and_then(|rest| rest.split_once("-----"));
     match label {
         _ if pem.is_empty() => KeyError::Empty,
-        None => KeyError::NotPem,
         Some(("RSA PRIVATE KEY", rest)) if rest.contains("Proc-Type") => KeyError::NotPrivate,
-        Some(("RSA PRIVATE KEY", _)) => KeyError::NotPem,
+        None | Some(("RSA PRIVATE KEY", _)) => KeyError::NotPem,
         Some(("PRIVATE KEY" | "EC PRIVATE KEY", _)) => KeyError::NotRsa,
         Some(_) => KeyError::NotPrivate,
     }

@@ -6,6 +6,9 @@
 //! * `repository`: calls within one repository, wherever it has been moved to.
 //! * `wire`: the shapes of the answers.
 
+#![expect(dead_code, reason = "the ports on top of this come next")]
+#![cfg_attr(not(test), expect(unused_imports, reason = "the ports on top of this come next"))]
+
 mod access;
 mod client;
 mod directory;
