@@ -146,7 +146,8 @@ async fn a_path_that_routes_begin_with_is_no_exception() {
 #[rstest]
 #[case::nothing(" \n", KeyError::Empty)]
 #[case::a_path("app.pem", KeyError::NotPem)]
-#[case::one_line("-----BEGIN RSA PRIVATE KEY-----\\nMIIE\\n", KeyError::NotPem)]
+#[case::cut("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n", KeyError::NotPem)]
+#[case::one_line("-----BEGIN RSA PRIVATE KEY-----\\nMIIE\\n-----END RSA PRIVATE KEY-----", KeyError::NotRsa)]
 #[case::locked(
     "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nMIIE\n-----END RSA PRIVATE KEY-----",
     KeyError::NotPrivate
