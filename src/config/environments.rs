@@ -323,7 +323,7 @@ impl Checker<'_> {
 fn vote_through(gate: Gate, of_forge: Option<VoteAs>) -> Option<VoteAs> {
     match gate {
         Gate::Native => of_forge,
-        Gate::ManualJob => Some(VoteAs::Bot),
+        Gate::ManualJob | Gate::ProtectionRule => Some(VoteAs::Bot),
     }
 }
 
@@ -332,7 +332,11 @@ fn people_named(grantees: &[Grantee]) -> Option<usize> {
     let person = |grantee: &Grantee| match grantee {
         Grantee::User(name) => Some(name.to_lowercase()),
         Grantee::UserId(id) => Some(id.0.to_string()),
-        Grantee::Group { .. } | Grantee::GroupId { .. } | Grantee::AccessLevel(_) => None,
+        Grantee::Group { .. }
+        | Grantee::GroupId { .. }
+        | Grantee::Team(_)
+        | Grantee::Role(_)
+        | Grantee::AccessLevel(_) => None,
     };
     let people: Option<BTreeSet<String>> = grantees.iter().map(person).collect();
     people.map(|people| people.len())

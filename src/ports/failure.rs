@@ -13,10 +13,10 @@ pub enum Failure {
         /// When the forge said to come back.
         retry_after: Option<Duration>,
     },
-    /// We ourselves hold back, to stay within the forge's limits: nothing was sent.
-    #[error("held back to stay within the forge's limits")]
+    /// We ourselves hold back, so that the forge's limits are kept: nothing was sent.
+    #[error("held back to keep the forge's limits")]
     HeldBack {
-        /// How long until it may be tried again.
+        /// When it may be tried again, from now.
         wait: Duration,
     },
     /// A write was sent and its answer is lost: it may or may not have been done.

@@ -1,7 +1,7 @@
 //! The bodies of GitLab's webhooks, and what they say. Nothing in them is believed but where to look.
 
 use crate::domain::event::{Event, Heard};
-use crate::domain::id::{CommentRef, Conversation, ForgeName, Place, ProjectId, UserId};
+use crate::domain::id::{CommentKind, CommentRef, Conversation, ForgeName, Place, ProjectId, UserId};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -130,7 +130,12 @@ fn note(hook: NoteHook, forge: &ForgeName) -> Result<Said, String> {
     let conversation = Conversation { forge: forge.clone(), project: ProjectId(hook.project.id), place };
     let digest = hex::encode(Sha256::digest(note.note.as_bytes()));
     Ok(Said::Happened(Event::Commented {
-        comment: CommentRef { conversation, comment: note.id, discussion: note.discussion_id },
+        comment: CommentRef {
+            conversation,
+            kind: CommentKind::Comment,
+            comment: note.id,
+            discussion: note.discussion_id,
+        },
         at,
         heard: Heard::Hook { digest, author: UserId(note.author_id) },
     }))
@@ -161,7 +166,7 @@ fn deployment(hook: &DeploymentHook, forge: &ForgeName) -> Said {
     Said::Happened(Event::DeploymentChanged {
         forge: forge.clone(),
         project: ProjectId(hook.project.id),
-        number: hook.deployment_id,
+        native: super::native(hook.deployment_id),
         blocked_at: changed_at.filter(|_| hook.status == "blocked"),
     })
 }
@@ -283,7 +288,12 @@ mod tests {
         let conversation = Conversation { forge: forge(), project: ProjectId(30), place };
         let digest = hex::encode(Sha256::digest(b"@countersign approve production"));
         Said::Happened(Event::Commented {
-            comment: CommentRef { conversation, comment: 99, discussion: Some("d1".to_owned()) },
+            comment: CommentRef {
+                conversation,
+                kind: CommentKind::Comment,
+                comment: 99,
+                discussion: Some("d1".to_owned()),
+            },
             at: "2026-11-21T08:00:00Z".parse().unwrap(),
             heard: Heard::Hook { digest, author: UserId(5) },
         })
@@ -395,7 +405,7 @@ mod tests {
             Ok(Said::Happened(Event::DeploymentChanged {
                 forge: forge(),
                 project: ProjectId(30),
-                number: 15,
+                native: crate::domain::id::Native::new("15"),
                 blocked_at: blocked_at.map(|at| at.parse().unwrap()),
             }))
         );
