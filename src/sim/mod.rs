@@ -29,4 +29,5 @@
 
 pub mod clock;
 pub mod faults;
+pub mod github;
 pub mod gitlab;
