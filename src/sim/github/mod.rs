@@ -5,23 +5,31 @@
 //!
 //! Where GitHub's documentation says nothing, the twin takes the stricter reading; the places are marked `Assumed`.
 
-#![expect(clippy::todo, clippy::unused_async, unused, dead_code, reason = "signatures first")]
-
 mod apps;
 mod checks;
 mod comments;
 mod gates;
 mod hooks;
+mod jobs;
 mod people;
 mod pulls;
-mod read;
+mod render;
+mod render_runs;
 mod repositories;
+mod rest;
 mod runs;
+mod server;
 mod state;
+#[cfg(test)]
+mod tests;
+mod told;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
 
 pub use apps::App;
 pub use checks::{ActionView, CheckRunView};
@@ -35,7 +43,8 @@ pub use runs::{Conclusion, DeploymentView, JobSpec, JobView, NewRun, RunView};
 pub use state::Refused;
 
 use crate::sim::clock::Now;
-use crate::sim::faults::{HookFaults, Rule};
+use crate::sim::faults::{Faults, HookFaults, Rule};
+use crate::sim::{post, server as wire};
 use state::State;
 
 /// Numeric id of an account: a person, a bot or an organisation.
@@ -94,16 +103,33 @@ pub struct ApiCall {
 #[derive(Clone)]
 pub struct GitHub {
     shared: Arc<Shared>,
+    running: Arc<Running>,
 }
 
+impl std::fmt::Debug for GitHub {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GitHub").field("url", &self.url()).finish_non_exhaustive()
+    }
+}
+
+/// What the handle and the server's tasks both hold.
 struct Shared {
     state: Mutex<State>,
+    wake: Arc<Notify>,
+    client: Option<reqwest::Client>,
 }
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What only handles hold, so that the last of them ends the tasks.
+struct Running {
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    _on_drop: DropGuard,
 }
 
 impl GitHub {
@@ -115,7 +141,11 @@ impl GitHub {
     /// The same with its own seed for everything that looks random: tokens, SHAs, delivery ids. Keys of Apps are
     /// random in earnest.
     pub fn seeded(now: Now, seed: u64) -> Self {
-        todo!()
+        let wake = Arc::new(Notify::new());
+        let state = Mutex::new(State::new(now, seed, wake.clone()));
+        let stop = CancellationToken::new();
+        let running = Running { tasks: TaskTracker::new(), _on_drop: stop.clone().drop_guard(), stop };
+        Self { shared: Arc::new(Shared { state, wake, client: post::client() }), running: Arc::new(running) }
     }
 
     /// Serves the API on a free local port.
@@ -127,70 +157,80 @@ impl GitHub {
 
     /// Serves the API on a listener that is already bound, and returns its address.
     pub fn start_on(&self, listener: TcpListener) -> std::io::Result<String> {
-        todo!()
+        let host = format!("http://{}", listener.local_addr()?);
+        self.with(|state| state.host = host);
+        let Running { tasks, stop, .. } = self.running.as_ref();
+        tasks.spawn(wire::accept(self.shared.clone(), listener, tasks.clone(), stop.clone()));
+        tasks.spawn(hooks::deliver_as_they_arise(self.shared.clone(), stop.clone()));
+        Ok(self.url())
     }
 
     /// Ends the server and waits for its tasks.
     pub async fn stop(&self) {
-        todo!()
+        self.running.stop.cancel();
+        self.running.tasks.close();
+        self.running.tasks.wait().await;
     }
 
     /// The address of the API, without a trailing slash. Before [`GitHub::start`] one that leads nowhere.
     pub fn url(&self) -> String {
-        todo!()
+        self.with(|state| state.api())
     }
 
     /// Where the API begins on the host: nowhere in particular at first, as on `api.github.com`; `/api/v3` on an
     /// Enterprise Server.
     pub fn set_api_prefix(&self, prefix: &str) {
-        todo!()
+        self.with(|state| state.settings.api_prefix = prefix.into());
     }
 
     /// The clock by which tokens are judged (an App's JWT, an installation token's hour), for callers who sign by
     /// another clock than the world's; the world's own at first.
     pub fn set_token_clock(&self, now: Now) {
-        todo!()
+        self.with(|state| state.token_clock = Some(now));
     }
 
     /// Whether started jobs succeed at once; otherwise [`GitHub::finish_job`] ends them.
     pub fn set_auto_finish(&self, on: bool) {
-        todo!()
+        self.with(|state| state.settings.auto_finish = on);
     }
 
     /// Calls per hour that each installation has; 5,000 at first.
     pub fn set_hourly_limit(&self, calls: u32) {
-        todo!()
+        self.with(|state| state.settings.hourly_limit = calls);
     }
 
     /// How many calls were refused by a limit, primary or secondary.
     pub fn limit_hits(&self) -> u32 {
-        todo!()
+        self.with(|state| state.limit_hits)
     }
 
     /// Adds a rule for what goes wrong with API calls. [`Rule::who`] is the App's slug.
     pub fn add_fault(&self, rule: Rule) {
-        todo!()
+        self.with(|state| state.faults.add(rule));
     }
 
     /// Everything goes well again: API and hooks.
     pub fn clear_faults(&self) {
-        todo!()
+        self.with(|state| {
+            state.faults = Faults::default();
+            state.hook_faults = HookFaults::default();
+        });
     }
 
     /// What happens to hooks on their way from now on. Unlike GitLab, GitHub knows of lost ones: they stand in the
     /// log of deliveries as failed.
     pub fn set_hook_faults(&self, faults: HookFaults) {
-        todo!()
+        self.with(|state| state.hook_faults = faults);
     }
 
     /// Every API call received so far, oldest first.
     pub fn requests(&self) -> Vec<ApiCall> {
-        todo!()
+        self.with(|state| state.calls.clone())
     }
 
     /// Forgets the calls received so far.
     pub fn clear_requests(&self) {
-        todo!()
+        self.with(|state| state.calls.clear());
     }
 
     /// The only way in: everything that the handle does happens under one short lock.

@@ -2,7 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::{DeploymentId, GitHub, JobId, Number, Refused, RepositoryId, RunId, UserId};
+use super::state::State;
+use super::{
+    DeploymentId, EnvironmentId, GitHub, JobId, Number, PostedReview, Refused, RepositoryId, RunId, UserId,
+};
 
 /// How something ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +54,15 @@ impl JobSpec {
     }
 }
 
+/// Whose the deployments of a run are.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Creator {
+    /// Who triggered the attempt.
+    Trigger,
+    Account(UserId),
+    Nobody,
+}
+
 /// A workflow run to be started.
 #[derive(Clone, Debug)]
 pub struct NewRun {
@@ -59,7 +71,7 @@ pub struct NewRun {
     pub(super) sha: String,
     pub(super) actor: UserId,
     pub(super) triggering_actor: Option<UserId>,
-    pub(super) creator: Option<Option<UserId>>,
+    pub(super) creator: Creator,
     pub(super) pull_request: Option<Number>,
     pub(super) title: Option<String>,
     pub(super) jobs: Vec<JobSpec>,
@@ -74,7 +86,7 @@ impl NewRun {
             sha: sha.into(),
             actor,
             triggering_actor: None,
-            creator: None,
+            creator: Creator::Trigger,
             pull_request: None,
             title: None,
             jobs: Vec::new(),
@@ -99,7 +111,7 @@ impl NewRun {
 
     /// Deployments created by this account, or by none; by who triggered the run when not said.
     pub fn created_by(mut self, creator: Option<UserId>) -> Self {
-        self.creator = Some(creator);
+        self.creator = creator.map_or(Creator::Nobody, Creator::Account);
         self
     }
 
@@ -169,59 +181,204 @@ pub struct DeploymentView {
     pub states: Vec<String>,
 }
 
+impl Conclusion {
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failure => "failure",
+            Self::Cancelled => "cancelled",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+pub(super) struct Run {
+    pub(super) id: RunId,
+    pub(super) repository: RepositoryId,
+    pub(super) number: u64,
+    pub(super) event: String,
+    pub(super) branch: String,
+    pub(super) sha: String,
+    /// What is checked out, and so deployed: for pull requests not the head.
+    pub(super) deploy_ref: String,
+    pub(super) deploy_sha: String,
+    pub(super) actor: UserId,
+    pub(super) creator: Creator,
+    pub(super) title: String,
+    pub(super) specs: Vec<JobSpec>,
+    /// Oldest first; never empty.
+    pub(super) attempts: Vec<Attempt>,
+    pub(super) approvals: Vec<Approval>,
+    pub(super) posted: Vec<PostedReview>,
+    pub(super) created_at: Timestamp,
+}
+
+impl Run {
+    /// Number of the newest attempt.
+    pub(super) fn attempt(&self) -> u64 {
+        self.attempts.len() as u64
+    }
+
+    pub(super) fn is_completed(&self) -> bool {
+        self.attempts.last().is_none_or(|attempt| attempt.status == "completed")
+    }
+
+    pub(super) fn triggering_actor(&self) -> UserId {
+        self.attempts.last().map_or(self.actor, |attempt| attempt.by)
+    }
+}
+
+pub(super) struct Attempt {
+    pub(super) by: UserId,
+    pub(super) jobs: Vec<JobId>,
+    pub(super) status: &'static str,
+    pub(super) conclusion: Option<Conclusion>,
+    pub(super) cancelled: bool,
+    pub(super) started_at: Timestamp,
+    pub(super) updated_at: Timestamp,
+}
+
+/// An entry of a run's review history.
+pub(super) struct Approval {
+    pub(super) environment: EnvironmentId,
+    pub(super) name: String,
+    pub(super) state: &'static str,
+    pub(super) comment: String,
+    pub(super) user: UserId,
+}
+
+pub(super) struct Job {
+    pub(super) id: JobId,
+    pub(super) run: RunId,
+    pub(super) attempt: u64,
+    pub(super) spec: JobSpec,
+    pub(super) status: &'static str,
+    pub(super) conclusion: Option<Conclusion>,
+    pub(super) deployment: Option<DeploymentId>,
+    pub(super) created_at: Timestamp,
+    pub(super) started_at: Option<Timestamp>,
+    pub(super) completed_at: Option<Timestamp>,
+    pub(super) transitions: Vec<(Timestamp, &'static str)>,
+}
+
+impl Job {
+    fn view(&self) -> JobView {
+        JobView {
+            id: self.id,
+            name: self.spec.name.clone(),
+            attempt: self.attempt,
+            status: self.status.into(),
+            conclusion: self.conclusion.map(|end| end.word().into()),
+            environment: self.spec.environment.clone(),
+            deployment: self.deployment,
+            transitions: self.transitions.iter().map(|(at, status)| (*at, (*status).into())).collect(),
+        }
+    }
+}
+
+pub(super) struct Deployment {
+    pub(super) id: DeploymentId,
+    pub(super) repository: RepositoryId,
+    pub(super) run: RunId,
+    pub(super) job: JobId,
+    pub(super) environment: String,
+    pub(super) sha: String,
+    pub(super) git_ref: String,
+    pub(super) creator: Option<UserId>,
+    pub(super) created_at: Timestamp,
+    pub(super) updated_at: Timestamp,
+    /// Oldest first.
+    pub(super) statuses: Vec<DeploymentStatus>,
+}
+
+pub(super) struct DeploymentStatus {
+    pub(super) id: u64,
+    pub(super) state: &'static str,
+    pub(super) at: Timestamp,
+}
+
 impl GitHub {
     /// Starts a run. Its jobs are created when they are reached, as GitHub does it.
     pub fn start_run(&self, repository: RepositoryId, new: NewRun) -> RunId {
-        todo!()
+        self.with(|state| state.start_run(repository, new))
     }
 
     /// Runs all jobs of a completed run again: the same run, a new attempt, new jobs, rules from zero.
     pub fn rerun(&self, run: RunId, by: UserId) -> Result<(), Refused> {
-        todo!()
+        self.with(|state| state.rerun(run, by))
     }
 
     /// Cancels a run that isn't completed.
     pub fn cancel_run(&self, run: RunId, by: UserId) -> Result<(), Refused> {
-        todo!()
+        self.with(|state| state.cancel_run(run, by))
     }
 
     /// Lets the thirty days pass for which jobs may wait: those that do fail.
     pub fn time_out(&self, run: RunId) {
-        todo!()
+        self.with(|state| state.fail_waiting(|gate| gate.run == run));
     }
 
     /// Ends a running job.
     pub fn finish_job(&self, job: JobId, conclusion: Conclusion) {
-        todo!()
+        self.with(|state| state.finish_job(job, conclusion));
     }
 
     /// One run.
     pub fn run(&self, run: RunId) -> Option<RunView> {
-        todo!()
+        self.with(|state| state.run_view(run))
     }
 
     /// One job.
     pub fn job(&self, job: JobId) -> Option<JobView> {
-        todo!()
+        self.with(|state| state.jobs.get(&job).map(Job::view))
     }
 
     /// A run's jobs, oldest first, those of former attempts included.
     pub fn jobs(&self, run: RunId) -> Vec<JobView> {
-        todo!()
+        self.with(|state| state.jobs.values().filter(|known| known.run == run).map(Job::view).collect())
     }
 
     /// The newest job of this name in a run; none before it is reached.
     pub fn job_named(&self, run: RunId, name: &str) -> Option<JobId> {
-        todo!()
+        self.with(|state| {
+            let newest = state.jobs.values().rfind(|known| known.run == run && known.spec.name == name);
+            newest.map(|known| known.id)
+        })
     }
 
     /// The deployment of a job.
     pub fn deployment_of(&self, job: JobId) -> Option<DeploymentId> {
-        todo!()
+        self.with(|state| state.jobs.get(&job).and_then(|known| known.deployment))
     }
 
     /// One deployment.
     pub fn deployment(&self, deployment: DeploymentId) -> Option<DeploymentView> {
-        todo!()
+        self.with(|state| state.deployment_view(deployment))
+    }
+}
+
+impl State {
+    fn run_view(&self, run: RunId) -> Option<RunView> {
+        let known = self.runs.get(&run)?;
+        let attempt = known.attempts.last()?;
+        Some(RunView {
+            id: run,
+            attempt: known.attempt(),
+            status: attempt.status.into(),
+            conclusion: attempt.conclusion.map(|end| end.word().into()),
+            head_sha: known.sha.clone(),
+            triggering_actor: self.login_of(attempt.by),
+        })
+    }
+
+    fn deployment_view(&self, deployment: DeploymentId) -> Option<DeploymentView> {
+        let known = self.deployments.get(&deployment)?;
+        Some(DeploymentView {
+            id: known.id,
+            environment: known.environment.clone(),
+            sha: known.sha.clone(),
+            creator: known.creator.map(|user| self.login_of(user)),
+            states: known.statuses.iter().map(|status| status.state.into()).collect(),
+        })
     }
 }

@@ -1,1 +1,0 @@
-//! What is to be seen: the world as the pages show it.
