@@ -82,6 +82,8 @@ fn examples_of_the_configuration_can_be_used() {
     assert_eq!(examples.len(), 3);
     for example in examples {
         let whole = if example.contains("[server]") { example } else { format!("{AROUND}{example}") };
+        // The file of a key is the reader's own.
+        let whole = whole.replace("{ file = \"countersign.pem\" }", "\"a key\"");
         let secret = |_: &str| Some("whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=".to_owned());
         let checked = config::parse(&whole, Path::new("README.md"), &secret);
         let checked = checked.unwrap_or_else(|faults| panic!("{faults}\n{whole}"));
