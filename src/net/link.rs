@@ -5,11 +5,11 @@ use crate::ports::failure::Failure;
 
 /// The next page's address, if there is one. It may be anywhere: whoever follows it looks where it leads.
 pub fn next_page(answer: &Answer) -> Result<Option<Url>, Failure> {
-    next(answer.headers("link"))
+    next(&answer.headers("link").collect::<Vec<_>>())
 }
 
-fn next<'a>(links: impl Iterator<Item = &'a str>) -> Result<Option<Url>, Failure> {
-    for link in links.flat_map(|header| header.split(',')) {
+fn next(links: &[&str]) -> Result<Option<Url>, Failure> {
+    for link in links.iter().flat_map(|header| header.split(',')) {
         let Some((address, attributes)) = link.split_once(';') else { continue };
         let next =
             attributes.split(';').any(|attribute| matches!(attribute.trim(), "rel=\"next\"" | "rel=next"));
@@ -29,8 +29,8 @@ mod tests {
     #[test]
     fn the_next_page_is_found_among_the_links() {
         let header = r#"<https://g.example/a?page=1>; rel="first", <https://g.example/a?page=3>; rel="next""#;
-        assert_eq!(next([header].into_iter()).unwrap().unwrap().query(), Some("page=3"));
-        assert_eq!(next([r#"<https://g.example/a>; rel="prev""#].into_iter()), Ok(None));
-        assert!(next([r#"<nowhere>; rel="next""#].into_iter()).is_err());
+        assert_eq!(next(&[header]).unwrap().unwrap().query(), Some("page=3"));
+        assert_eq!(next(&[r#"<https://g.example/a>; rel="prev""#]), Ok(None));
+        assert!(next(&[r#"<nowhere>; rel="next""#]).is_err());
     }
 }

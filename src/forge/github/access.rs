@@ -61,7 +61,8 @@ impl AppKey {
         let pem = pem.expose_secret().trim();
         let key = EncodingKey::from_rsa_pem(pem.as_bytes()).map_err(|_| fault(pem))?;
         let key = Self { app_id, key };
-        key.sign(Timestamp::UNIX_EPOCH).ok_or(KeyError::NotRsa)?;
+        // A public key is read without complaint.
+        key.sign(Timestamp::UNIX_EPOCH).ok_or_else(|| fault(pem))?;
         Ok(key)
     }
 
@@ -72,15 +73,19 @@ impl AppKey {
     }
 }
 
+/// What is wrong with a key that can't sign. Nothing of it is told.
 fn fault(pem: &str) -> KeyError {
-    let label = pem.strip_prefix("-----BEGIN ").and_then(|rest| rest.split_once("-----"));
-    match label {
-        _ if pem.is_empty() => KeyError::Empty,
-        None => KeyError::NotPem,
-        Some(("RSA PRIVATE KEY", rest)) if rest.contains("Proc-Type") => KeyError::NotPrivate,
-        Some(("RSA PRIVATE KEY", _)) => KeyError::NotPem,
-        Some(("PRIVATE KEY" | "EC PRIVATE KEY", _)) => KeyError::NotRsa,
-        Some(_) => KeyError::NotPrivate,
+    if pem.is_empty() {
+        return KeyError::Empty;
+    }
+    let framed = pem.strip_prefix("-----BEGIN ").and_then(|rest| rest.split_once("-----"));
+    match framed {
+        Some((label, rest)) if rest.contains("-----END ") => {
+            let private = label.ends_with("PRIVATE KEY");
+            let locked = label.contains("ENCRYPTED") || rest.contains("ENCRYPTED");
+            if private && !locked { KeyError::NotRsa } else { KeyError::NotPrivate }
+        }
+        Some(_) | None => KeyError::NotPem,
     }
 }
 

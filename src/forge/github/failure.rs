@@ -98,9 +98,11 @@ pub(super) fn judge(answer: Answer, reads: bool, now: Timestamp) -> Result<Answe
     }
     if status.is_server_error() {
         let what = format!("GitHub answered {}", status.as_u16());
-        return Err(match reads {
-            true => Failure::Unavailable { what, retry_after: answer.asked_to_wait(now) },
-            false => Failure::UnknownOutcome { what },
+        let later = answer.asked_to_wait(now);
+        return Err(if reads {
+            Failure::Unavailable { what, retry_after: later }
+        } else {
+            Failure::UnknownOutcome { what }
         });
     }
     if stranger || status.is_redirection() || status.is_informational() {

@@ -73,9 +73,9 @@ mod tests {
         start() + SignedDuration::from_secs(seconds)
     }
 
-    fn wait(spent: Result<(), Failure>) -> Duration {
+    fn wait(spent: &Result<(), Failure>) -> Duration {
         let Err(Failure::HeldBack { wait }) = spent else { panic!("{spent:?} is no holding back") };
-        wait
+        *wait
     }
 
     /// As many as go through, asking every second.
@@ -89,10 +89,10 @@ mod tests {
         for _ in 0..40 {
             budget.spend(start()).unwrap();
         }
-        assert_eq!(wait(budget.spend(start())), Duration::from_secs(1));
+        assert_eq!(wait(&budget.spend(start())), Duration::from_secs(1));
         budget.spend(after(1)).unwrap();
         let half = after(1) + SignedDuration::from_millis(400);
-        assert_eq!(wait(budget.spend(half)), Duration::from_millis(600));
+        assert_eq!(wait(&budget.spend(half)), Duration::from_millis(600));
         budget.spend(after(2)).unwrap();
     }
 
@@ -103,7 +103,7 @@ mod tests {
             budget.spend(start()).unwrap();
         }
         assert_eq!(spend_for(&mut budget, 1..31), 30);
-        assert_eq!(wait(budget.spend(after(40))), Duration::from_secs(20));
+        assert_eq!(wait(&budget.spend(after(40))), Duration::from_secs(20));
         budget.spend(after(60)).unwrap();
     }
 
@@ -111,7 +111,7 @@ mod tests {
     fn four_hundred_and_fifty_an_hour_are_the_most() {
         let mut budget = Budget::default();
         assert_eq!(spend_for(&mut budget, 0..3600), 450);
-        assert!(wait(budget.spend(after(3599))) <= Duration::from_secs(1));
+        assert!(wait(&budget.spend(after(3599))) <= Duration::from_secs(1));
         budget.spend(after(3600)).unwrap();
     }
 
@@ -122,7 +122,7 @@ mod tests {
             budget.spend(start()).unwrap();
         }
         for _ in 0..100 {
-            wait(budget.spend(start()));
+            wait(&budget.spend(start()));
         }
         budget.spend(after(1)).unwrap();
     }
@@ -133,6 +133,6 @@ mod tests {
         for _ in 0..70 {
             let _ = budget.spend(after(86_400));
         }
-        assert!(wait(budget.spend(start())) <= Duration::from_secs(1));
+        assert!(wait(&budget.spend(start())) <= Duration::from_secs(1));
     }
 }

@@ -6,6 +6,9 @@
 //! * `repository`: calls within one repository, wherever it has been moved to.
 //! * `wire`: the shapes of the answers.
 
+#![expect(dead_code, reason = "the ports on top of this come next")]
+#![cfg_attr(not(test), expect(unused_imports, reason = "the ports on top of this come next"))]
+
 mod access;
 mod client;
 mod directory;
@@ -59,14 +62,14 @@ pub enum KeyError {
     /// Empty or nothing but blanks.
     #[error("it is empty")]
     Empty,
-    /// No `-----BEGIN …-----` line and what belongs to it.
+    /// Not between a `-----BEGIN …-----` and an `-----END …-----` line.
     #[error("it is not PEM (it has to begin with a line like -----BEGIN RSA PRIVATE KEY-----)")]
     NotPem,
     /// Some other thing in PEM: a public key, a certificate, an encrypted key.
     #[error("it is PEM, but not a private key that is readable without a password")]
     NotPrivate,
     /// A private key of another kind, or a damaged one.
-    #[error("it is not an RSA key that can sign (GitHub Apps have RSA keys)")]
+    #[error("it is not an RSA key, or it is damaged (are its line breaks there?)")]
     NotRsa,
 }
 

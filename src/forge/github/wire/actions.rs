@@ -9,7 +9,8 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Run {
     pub(crate) id: i64,
-    pub(crate) run_attempt: Option<i64>,
+    #[serde(rename = "run_attempt")]
+    pub(crate) attempt: Option<i64>,
     pub(crate) status: Option<RunStatus>,
     pub(crate) conclusion: Option<Conclusion>,
     pub(crate) head_sha: String,
@@ -19,7 +20,9 @@ pub(crate) struct Run {
     pub(crate) actor: Option<User>,
     /// Who started this attempt.
     pub(crate) triggering_actor: Option<User>,
-    pub(crate) run_started_at: Option<Timestamp>,
+    /// When this attempt began.
+    #[serde(rename = "run_started_at")]
+    pub(crate) started_at: Option<Timestamp>,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
     pub(crate) html_url: Option<String>,

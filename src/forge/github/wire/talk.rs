@@ -131,7 +131,8 @@ pub(crate) struct Reaction {
 pub(crate) struct Commit {
     pub(crate) sha: String,
     pub(crate) html_url: Option<String>,
-    pub(crate) commit: CommitText,
+    #[serde(rename = "commit")]
+    pub(crate) text: CommitText,
     /// The accounts behind the addresses, where there are any.
     pub(crate) author: Option<User>,
     pub(crate) committer: Option<User>,
