@@ -23,7 +23,7 @@ impl App {
         }
         let description = &deployment.description;
         let desk = self.desk(&description.forge)?;
-        let sighting = desk.forge.deployment(description.project.id, description.number).await?;
+        let sighting = desk.forge.deployment(description.project.id, &description.native).await?;
         if !is_there(&sighting, ballot)
             && let Some(refusal) = self.hand_over(task, desk, &deployment, ballot).await?
         {
@@ -66,7 +66,7 @@ impl App {
         ballot: &Ballot,
     ) -> Result<(), Stopped> {
         let description = &deployment.description;
-        let sighting = desk.forge.deployment(description.project.id, description.number).await?;
+        let sighting = desk.forge.deployment(description.project.id, &description.native).await?;
         let pending = sighting.approvals.as_ref().map_or(0, |approvals| approvals.pending);
         let Some(entry) = self.entry_of(deployment) else { return self.done(task).await };
         let vote = Vote {
@@ -74,7 +74,7 @@ impl App {
             word: ballot.word,
             at: ballot.at,
             reason: ballot.reason.clone(),
-            source: Source::Comment { comment: ballot.comment.clone(), line: ballot.line },
+            source: ballot.source.clone(),
         };
         let mut with_vote = deployment.clone();
         with_vote.votes.push(vote.clone());
@@ -98,7 +98,7 @@ impl App {
             Word::Approved | Word::Revoked => {}
         }
         commit.changes.push(change(deployment, entries));
-        commit.jobs.extend(self.card_job(deployment)?);
+        commit.jobs.extend(self.showing(deployment)?);
         self.add_answer(&mut commit, ballot, answer::vote_taken(description, ballot.word, pending))?;
         Ok(self.store.commit(commit).await?)
     }
@@ -109,11 +109,13 @@ impl App {
         Ok(self.store.commit(commit).await?)
     }
 
+    /// A vote that came by a button is answered by what the buttons then show.
     fn add_answer(&self, commit: &mut Commit, ballot: &Ballot, text: Prose) -> Result<(), Stopped> {
-        let marker =
-            format!("{}-{}", ballot.line, ballot.deployment.as_str().rsplit('/').next().unwrap_or_default());
-        let reply = Effect::Reply { to: ballot.comment.clone(), marker, text };
-        commit.jobs.push(self.effect(reply, ballot.at)?);
+        let Source::Comment { comment, line } = &ballot.source else { return Ok(()) };
+        let native = ballot.deployment.as_str().rsplit('/').next().unwrap_or_default();
+        let marker = format!("{line}-{native}");
+        let (to, whom) = (comment.clone(), ballot.voter.clone());
+        commit.jobs.push(self.effect(Effect::Reply { to, whom, marker, text }, ballot.at)?);
         Ok(())
     }
 }

@@ -8,10 +8,10 @@ use crate::domain::actor::Account;
 use crate::domain::command::{Command, Misunderstood, Verb};
 use crate::domain::decide::{eligibility, newest_words};
 use crate::domain::deployment::{Deployment, Status};
-use crate::domain::effect::{Ballot, Effect};
+use crate::domain::effect::{Ballot, Effect, shown_by};
 use crate::domain::id::{CommentRef, Conversation, DeploymentId, Project};
 use crate::domain::ledger::{Entry, Hold, Outcome, RuleStanding, Source, Undone, Vote, Word};
-use crate::domain::policy::{Gate, VoteAs};
+use crate::domain::policy::VoteAs;
 use crate::domain::verdict::{self, Verdict, WhyNot};
 use crate::domain::wording::{Prose, Spelling, answer, explain};
 use crate::ports::failure::Failure;
@@ -33,8 +33,8 @@ pub struct Speaker {
     pub account: Account,
     /// When they wrote, by the forge.
     pub at: Timestamp,
-    /// What they wrote.
-    pub comment: CommentRef,
+    /// Where they spoke.
+    pub conversation: Conversation,
     /// How commands are spelt to them.
     pub spelling: Spelling,
     /// The project they wrote in.
@@ -73,28 +73,23 @@ impl Plan {
     /// Makes a change, brings its card up to date.
     fn record(&mut self, deployment: &Deployment, entries: Vec<Entry>) {
         self.changes.push(change(deployment, entries));
-        if let Some(conversation) = deployment.description.conversation.clone() {
-            self.add_card(conversation);
+        for effect in shown_by(&deployment.description) {
+            if !self.effects.contains(&effect) {
+                self.effects.push(effect);
+            }
         }
         self.named = true;
         self.outcome = "recorded";
     }
-
-    fn add_card(&mut self, conversation: Conversation) {
-        let card = Effect::SyncCard { conversation };
-        if !self.effects.contains(&card) {
-            self.effects.push(card);
-        }
-    }
 }
 
 impl App {
-    /// Works out what the commands come to. Reads the forge, writes nothing (but may open what was not
+    /// Works out what the commands of a comment come to. Reads the forge, writes nothing (but may open what was not
     /// yet known to wait).
     pub async fn plan(
         &self,
         desk: &Desk,
-        speaker: &Speaker,
+        (speaker, comment): (&Speaker, &CommentRef),
         commands: &[Result<Command, Misunderstood>],
     ) -> Result<Plan, Stopped> {
         let mut stage = self.stage(desk, speaker).await?;
@@ -121,10 +116,10 @@ impl App {
                 }
                 decided.extend(targets.iter().map(|d| d.id().clone()));
             }
-            let spoken =
-                Spoken { speaker, verb: command.verb, reason: reason.as_deref(), line: command.line };
+            let source = Source::Comment { comment: comment.clone(), line: command.line };
+            let spoken = Spoken { speaker, verb: command.verb, reason: reason.as_deref(), source };
             for deployment in &targets {
-                let seen = stage.listed.get(&deployment.description.number);
+                let seen = stage.listed.get(&deployment.description.native);
                 self.carry_out(&mut plan, &spoken, deployment, seen).await?;
             }
         }
@@ -132,7 +127,7 @@ impl App {
     }
 
     /// One command on one deployment; `seen` when it was listed for this very decision.
-    async fn carry_out(
+    pub async fn carry_out(
         &self,
         plan: &mut Plan,
         spoken: &Spoken<'_>,
@@ -180,11 +175,15 @@ impl App {
 }
 
 /// One command, as spoken.
-struct Spoken<'a> {
-    speaker: &'a Speaker,
-    verb: Verb,
-    reason: Option<&'a str>,
-    line: u32,
+pub struct Spoken<'a> {
+    /// By whom.
+    pub speaker: &'a Speaker,
+    /// What to do.
+    pub verb: Verb,
+    /// Why: foreign text.
+    pub reason: Option<&'a str>,
+    /// Where it was spoken.
+    pub source: Source,
 }
 
 /// What a deciding command is about.
@@ -232,7 +231,7 @@ impl Spoken<'_> {
             word,
             at: self.speaker.at,
             reason: self.reason.map(str::to_owned),
-            source: Source::Comment { comment: self.speaker.comment.clone(), line: self.line },
+            source: self.source.clone(),
         }
     }
 
@@ -248,8 +247,7 @@ impl Spoken<'_> {
             word,
             reason: self.reason.map(str::to_owned),
             at: self.speaker.at,
-            comment: self.speaker.comment.clone(),
-            line: self.line,
+            source: self.source.clone(),
             represented_as: chosen.and_then(|index| rules.get(index)).and_then(|rule| rule.label.clone()),
         }
     }
@@ -329,7 +327,7 @@ fn revoke(plan: &mut Plan, spoken: &Spoken<'_>, ground: &Ground<'_>) {
     let earlier = ground.earlier(speaker);
     let has_approval = earlier.is_some_and(|earlier| earlier.word == Word::Approved);
     let refused = deployment.outcome == Some(Outcome::Waiting(Hold::VoteRefused));
-    let handed_over = deployment.status == Status::Approved && case.gate == Gate::Native && !refused;
+    let handed_over = deployment.status == Status::Approved && case.gate.keeps_decisions() && !refused;
     if case.vote_as == VoteAs::Sudo || handed_over {
         plan.say(answer::revoke_too_late(description));
         return;

@@ -1,7 +1,7 @@
 //! Effects at the gate: release, reject, vote in a person's name. Every attempt reads the world first.
 
 use super::gather::{Case, standing};
-use super::observe::{change, rejected_there};
+use super::observe::{change, ran, rejected_there};
 use super::worker::Task;
 use super::{App, Desk, Stopped};
 use crate::domain::decide::approvers;
@@ -13,7 +13,7 @@ use crate::domain::policy::{Gate, VoteAs};
 use crate::domain::verdict;
 use crate::domain::wording::card::{approval_comment, rejection_comment};
 use crate::ports::failure::{Failure, Refusal};
-use crate::ports::forge::{Progress, Sighting};
+use crate::ports::forge::{Landed, OwnVote, Progress, Sighting};
 use crate::ports::store::{Commit, CommitError, Finish, Lane, NewJob, Work};
 use jiff::Timestamp;
 
@@ -25,6 +25,7 @@ impl App {
             Status::Blocked | Status::Approved | Status::Releasing => {}
             Status::Rejecting
             | Status::Released
+            | Status::Passed
             | Status::Deployed
             | Status::Failed
             | Status::Rejected
@@ -37,8 +38,12 @@ impl App {
         if sighting.state != Progress::Waiting {
             return self.settle_started(task, &deployment, &sighting).await;
         }
+        let again = !task.is_first_attempt() || deployment.status == Status::Releasing;
         match self.still_approved(task, deployment, sighting).await? {
-            Some((deployment, case)) => self.carry_out_release(task, desk, &deployment, &case).await,
+            Some((deployment, case)) => {
+                let release = Release { deployment: &deployment, case: &case, again };
+                self.carry_out_release(task, desk, &release).await
+            }
             None => Ok(()),
         }
     }
@@ -87,7 +92,7 @@ impl App {
         if deployment.status == Status::Releasing || standing != deployment.standing {
             let entry = Entry::ReleaseUndone { why: Undone::NoLongerApproved, standing };
             commit.changes.push(change(deployment, vec![entry]));
-            commit.jobs.extend(self.card_job(deployment)?);
+            commit.jobs.extend(self.showing(deployment)?);
         }
         Ok(self.store.commit(commit).await?)
     }
@@ -96,33 +101,79 @@ impl App {
         &self,
         task: &Task,
         desk: &Desk,
-        deployment: &Deployment,
-        case: &Case,
+        release: &Release<'_>,
     ) -> Result<(), Stopped> {
-        let mut sighting = case.sighting.clone();
-        if case.gate == Gate::Native && case.vote_as == VoteAs::Bot && pending(&sighting) > 0 {
-            task.guard()?;
-            let comment = approval_comment(&approvers(&case.decide(&deployment.votes)));
-            match desk.forge.vote(&deployment.description, Word::Approved, &comment).await {
-                Ok(()) | Err(Failure::Refused(Refusal::NotWaiting)) => {}
-                Err(Failure::Refused(_)) => {
-                    return self.settle_held(task, deployment, Hold::VoteRefused).await;
-                }
-                Err(failure) => return Err(failure.into()),
+        let Release { deployment, case, .. } = release;
+        match case.gate {
+            Gate::ProtectionRule => self.answer_the_gate(task, desk, release).await,
+            Gate::Native if case.vote_as == VoteAs::Bot && pending(&case.sighting) > 0 => {
+                self.vote_and_start(task, desk, release).await
             }
-            let description = &deployment.description;
-            sighting = desk.forge.deployment(description.project.id, description.number).await?;
+            Gate::Native | Gate::ManualJob => {
+                self.start(task, desk, (deployment, case), &case.sighting).await
+            }
         }
+    }
+
+    /// The forge asked for one decision, and starts the deployment itself.
+    async fn answer_the_gate(&self, task: &Task, desk: &Desk, release: &Release<'_>) -> Result<(), Stopped> {
+        let Release { deployment, case, .. } = release;
+        task.guard()?;
+        match desk.forge.vote(&deployment.description, &release.vote()).await {
+            Ok(Landed::Here) if case.sighting.held_by_others => {
+                self.settle_held(task, deployment, Hold::OtherRules).await
+            }
+            Ok(Landed::Here) => self.settle(task, deployment, Outcome::Started).await,
+            Ok(Landed::Astray) => self.settle(task, deployment, Outcome::Strayed).await,
+            Err(Failure::Refused(_)) => self.not_taken(task, desk, deployment).await,
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    /// The forge took no vote: it has moved on, or the bot may not vote.
+    async fn not_taken(&self, task: &Task, desk: &Desk, deployment: &Deployment) -> Result<(), Stopped> {
+        let Some(sighting) = self.sight(desk, deployment).await? else { return self.done(task).await };
+        match sighting.state {
+            Progress::Waiting => self.settle_held(task, deployment, Hold::VoteRefused).await,
+            Progress::Running | Progress::Succeeded | Progress::Failed | Progress::Cancelled => {
+                self.settle_started(task, deployment, &sighting).await
+            }
+        }
+    }
+
+    async fn vote_and_start(&self, task: &Task, desk: &Desk, release: &Release<'_>) -> Result<(), Stopped> {
+        let Release { deployment, case, .. } = release;
+        task.guard()?;
+        match desk.forge.vote(&deployment.description, &release.vote()).await {
+            Ok(_) | Err(Failure::Refused(Refusal::NotWaiting)) => {}
+            Err(Failure::Refused(_)) => {
+                return self.settle_held(task, deployment, Hold::VoteRefused).await;
+            }
+            Err(failure) => return Err(failure.into()),
+        }
+        let description = &deployment.description;
+        let sighting = desk.forge.deployment(description.project.id, &description.native).await?;
+        self.start(task, desk, (deployment, case), &sighting).await
+    }
+
+    /// Everything of ours is there: start the job, unless something else holds it.
+    async fn start(
+        &self,
+        task: &Task,
+        desk: &Desk,
+        (deployment, case): (&Deployment, &Case),
+        sighting: &Sighting,
+    ) -> Result<(), Stopped> {
         if sighting.state != Progress::Waiting {
-            return self.settle_started(task, deployment, &sighting).await;
+            return self.settle_started(task, deployment, sighting).await;
         }
-        if pending(&sighting) > 0 {
+        if pending(sighting) > 0 {
             return self.settle_held(task, deployment, Hold::OtherRules).await;
         }
         if !case.policy.start_when_approved {
             return self.settle_held(task, deployment, Hold::StartByHand).await;
         }
-        self.play(task, desk, deployment, &sighting).await
+        self.play(task, desk, deployment, sighting).await
     }
 
     /// Plays a job that was manual a moment ago. One that moved on is never played: that would retry it.
@@ -164,6 +215,7 @@ impl App {
         let outcome = match sighting.state {
             Progress::Cancelled => Outcome::Cancelled,
             Progress::Failed if rejected_there(sighting) => Outcome::Rejected,
+            Progress::Failed if !ran(sighting) => Outcome::Failed,
             Progress::Waiting | Progress::Running | Progress::Succeeded | Progress::Failed => match player {
                 Some(player) if player.id != me.id => Outcome::StartedBy(Some(player)),
                 Some(_) | None => Outcome::Started,
@@ -183,7 +235,7 @@ impl App {
     async fn settle(&self, task: &Task, deployment: &Deployment, outcome: Outcome) -> Result<(), Stopped> {
         let mut commit = self.finishing(task);
         commit.changes.push(change(deployment, vec![Entry::Settled { outcome }]));
-        commit.jobs.extend(self.card_job(deployment)?);
+        commit.jobs.extend(self.showing(deployment)?);
         Ok(self.store.commit(commit).await?)
     }
 
@@ -213,10 +265,22 @@ impl App {
         sighting: &Sighting,
     ) -> Result<(), Stopped> {
         let description = &deployment.description;
+        let votes = match description.gate {
+            Gate::Native => pending(sighting) > 0,
+            Gate::ProtectionRule => true,
+            Gate::ManualJob => false,
+        };
         task.guard()?;
-        if description.gate == Gate::Native && pending(sighting) > 0 {
-            match desk.forge.vote(description, Word::Rejected, &rejection_comment(deployment)).await {
-                Ok(()) => return self.settle(task, deployment, Outcome::Rejected).await,
+        if votes {
+            let comment = rejection_comment(deployment);
+            let vote = OwnVote { word: Word::Rejected, comment, again: !task.is_first_attempt() };
+            match desk.forge.vote(description, &vote).await {
+                Ok(Landed::Here) => return self.settle(task, deployment, Outcome::Rejected).await,
+                Ok(Landed::Astray) => return self.settle(task, deployment, Outcome::Strayed).await,
+                // A protection rule has no other way; what it could not fail is looked at again.
+                Err(failure @ Failure::Refused(_)) if description.gate == Gate::ProtectionRule => {
+                    return Err(failure.into());
+                }
                 // The forge takes no rejection from the bot: cancelling the job keeps it from running.
                 Err(Failure::Refused(_)) => {}
                 Err(failure) => return Err(failure.into()),
@@ -258,6 +322,8 @@ impl App {
         let name = match effect {
             Effect::Release { deployment }
             | Effect::Reject { deployment }
+            | Effect::SyncButtons { deployment }
+            | Effect::Report { deployment }
             | Effect::CastVote(Ballot { deployment, .. }) => {
                 ForgeName::new(deployment.as_str().split('/').next().unwrap_or_default())
             }
@@ -286,6 +352,21 @@ impl App {
     }
 }
 
+/// A release, past the point of no return.
+struct Release<'a> {
+    deployment: &'a Deployment,
+    case: &'a Case,
+    /// An earlier attempt may have told the forge already.
+    again: bool,
+}
+
+impl Release<'_> {
+    fn vote(&self) -> OwnVote {
+        let approvers = approvers(&self.case.decide(&self.deployment.votes));
+        OwnVote { word: Word::Approved, comment: approval_comment(&approvers), again: self.again }
+    }
+}
+
 /// Approvals that the forge still wants; 0 where it has none of its own.
 fn pending(sighting: &Sighting) -> u32 {
     sighting.approvals.as_ref().map_or(0, |approvals| approvals.pending)
@@ -304,10 +385,14 @@ fn address(effect: &Effect) -> (Lane, String, Option<String>) {
         Effect::SyncCard { conversation } => {
             (Lane::Card, conversation.key(), Some(format!("card:{}", conversation.key())))
         }
-        Effect::Reply { to, marker, .. } => {
-            (Lane::Reply, format!("{}/{}/{marker}", to.conversation.key(), to.comment), None)
+        Effect::SyncButtons { deployment } => {
+            (Lane::Card, format!("buttons:{deployment}"), Some(format!("buttons:{deployment}")))
         }
+        Effect::Report { deployment } => {
+            (Lane::Card, format!("report:{deployment}"), Some(format!("report:{deployment}")))
+        }
+        Effect::Reply { to, marker, .. } => (Lane::Reply, format!("{}/{marker}", to.key()), None),
         Effect::Say { at, marker, .. } => (Lane::Reply, format!("{}/{marker}", at.key()), None),
-        Effect::React { to } => (Lane::React, format!("{}/{}", to.conversation.key(), to.comment), None),
+        Effect::React { to } => (Lane::React, to.key(), None),
     }
 }

@@ -12,7 +12,7 @@ use crate::domain::policy::{Entry, Gate, Policy, VoteAs};
 use crate::domain::verdict::{Outcome, Statement, Verdict};
 use crate::ports::forge::{Progress, Sighting};
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything one decision rests on.
 #[derive(Clone, Debug)]
@@ -72,7 +72,7 @@ impl App {
         let Some(entry) = self.entry_of(deployment) else { return Ok(None) };
         let description = &deployment.description;
         let desk = self.desk(&description.forge)?;
-        let sighting = desk.forge.deployment(description.project.id, description.number).await?;
+        let sighting = desk.forge.deployment(description.project.id, &description.native).await?;
         self.gather_around(deployment, also, sighting, entry).await.map(Some)
     }
 
@@ -127,8 +127,15 @@ impl App {
         conversation: Option<&Conversation>,
     ) -> Result<Creators, Stopped> {
         let mut started_by = Vec::new();
-        if let Some(account) = &sighting.started_by {
-            match known(desk.forge.account(account.id).await, "the account that started it")? {
+        let others = desk.forge.other_starters(project, &sighting.native).await;
+        let others = match known(others, "who else started it")? {
+            Known::Fact(others) => others,
+            Known::Unknown(why) => return Ok(Creators { started_by, stand_ins: Known::Unknown(why) }),
+        };
+        let starters: BTreeMap<UserId, &Account> =
+            sighting.started_by.iter().chain(&others).map(|account| (account.id, account)).collect();
+        for id in starters.into_keys() {
+            match known(desk.forge.account(id).await, "the account that started it")? {
                 Known::Fact(account) => started_by.push(account),
                 Known::Unknown(why) => return Ok(Creators { started_by, stand_ins: Known::Unknown(why) }),
             }
@@ -163,13 +170,15 @@ impl App {
     }
 }
 
-/// The creators as they were read when the deployment was opened, if the forge names the same human account
-/// now. Who it is comes from the sighting; that an account is a person's, not a bot's, never changes.
+/// The creators as they were read when the deployment was opened, if the forge names nobody else now and one
+/// of them is human. Who it is comes from the sighting; that an account is a person's, not a bot's, never
+/// changes.
 fn still_started_by(opened: &Creators, sighting: &Sighting) -> Option<Creators> {
     let was_read = opened.stand_ins.fact().is_some();
-    let now = sighting.started_by.as_ref()?;
-    let human = opened.started_by.iter().find(|account| account.id == now.id && !account.bot)?;
-    was_read.then(|| Creators { started_by: vec![human.clone()], stand_ins: Known::Fact(Vec::new()) })
+    let known = |now: &Account| opened.started_by.iter().any(|account| account.id == now.id);
+    let human = opened.started_by.iter().any(|account| !account.bot);
+    let same = !sighting.started_by.is_empty() && sighting.started_by.iter().all(known);
+    (was_read && human && same).then(|| opened.clone())
 }
 
 /// Our policy, or the forge's own rules where it is the forge that decides. Who may approve what they

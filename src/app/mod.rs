@@ -4,8 +4,10 @@
 //! * [`worker`]: leases jobs and hands each to its use case.
 //! * [`react`]: a comment becomes a decision, written in one commit.
 //! * [`targets`] and [`commands`]: which deployments a command means, and what it comes to.
+//! * [`press`]: a pressed button becomes a decision.
 //! * [`gather`]: reads the facts of one decision live from the forge.
 //! * [`people`]: names of the policy become pinned ids; who holds what.
+//! * [`open`], [`rounds`] and [`observe`]: a deployment that waits is opened; what happened to it is written.
 //! * [`deliver`]: effects: release, reject, vote, cards, answers, reactions.
 //! * [`recheck`]: looks again, so that what was lost or done elsewhere ends in the same state.
 //! * [`audit`]: walks the whole ledger and checks its chains.
@@ -19,17 +21,21 @@ pub mod intake;
 pub mod observe;
 pub mod open;
 pub mod people;
+pub mod press;
 pub mod react;
 pub mod recheck;
+pub mod rounds;
 pub mod talk;
 pub mod targets;
 pub mod worker;
 
+use crate::domain::actor::Account;
 use crate::domain::id::ForgeName;
 use crate::domain::policy::Policies;
+use crate::domain::wording::Spelling;
 use crate::ports::clock::Clock;
 use crate::ports::failure::Failure;
-use crate::ports::forge::Forge;
+use crate::ports::forge::{Forge, HookLog};
 use crate::ports::store::{CommitError, Store, StoreError};
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
@@ -57,8 +63,28 @@ pub struct Desk {
     pub poll: SignedDuration,
     /// Answer a merge request's own approval with the spelling that works.
     pub hint: bool,
+    /// The forge's own log of its deliveries, where it has one.
+    pub log: Option<Arc<dyn HookLog>>,
+    /// What is peculiar to this kind of forge.
+    pub ways: Ways,
+}
+
+/// What one kind of forge does otherwise than another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ways {
     /// Environment names compare with their case (GitLab) or without (GitHub).
     pub exact_case: bool,
+    /// A line that begins with `/approve` arrives as it was typed (GitHub); GitLab takes it for its own.
+    pub slash: bool,
+    /// It may ask again for a deployment that has ended (GitHub): each time is a round of its own.
+    pub asks_again: bool,
+}
+
+impl Desk {
+    /// How commands are spelt to people here.
+    pub fn spelling(&self, me: &Account) -> Spelling {
+        if self.ways.slash { Spelling::slash() } else { Spelling::of_bot(&me.username) }
+    }
 }
 
 /// Why an attempt at a job did not end it.

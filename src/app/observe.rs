@@ -2,18 +2,18 @@
 
 use super::{App, Desk, Stopped};
 use crate::app::gather::standing;
+use crate::app::open::Told;
 use crate::domain::actor::{Account, Known};
 use crate::domain::decide::{self, newest_words};
 use crate::domain::deployment::{Deployment, Status};
-use crate::domain::effect::Effect;
-use crate::domain::id::{DeploymentId, Project, ProjectId};
+use crate::domain::effect::{Effect, shown_by};
+use crate::domain::id::{Native, Project, ProjectId};
 use crate::domain::ledger::{Entry, Hold, Outcome, Source, Vote, Word};
 use crate::domain::policy;
 use crate::domain::verdict;
 use crate::ports::failure::Failure;
 use crate::ports::forge::{Progress, Sighting};
 use crate::ports::store::{Change, Commit, CommitError, NewJob};
-use jiff::Timestamp;
 
 /// How often a conflict is answered by reading again at once.
 const TRIES: u32 = 3;
@@ -24,24 +24,23 @@ impl App {
         &self,
         desk: &Desk,
         project: ProjectId,
-        number: i64,
-        blocked_at: Option<Timestamp>,
+        native: &Native,
+        told: &Told,
     ) -> Result<(), Stopped> {
-        let id = DeploymentId::new(desk.forge.name(), project, number);
-        if let Some(known) = self.store.deployment(&id).await? {
+        if let Some(known) = self.newest_round(desk, project, native).await? {
             return self.observe(&known).await;
         }
         if self.policies.of_forge(desk.forge.name()).is_empty() {
             return Ok(());
         }
-        let sighting = match desk.forge.deployment(project, number).await {
+        let sighting = match desk.forge.deployment(project, native).await {
             Ok(sighting) => sighting,
             Err(Failure::NotFound) => return Ok(()),
             Err(failure) => return Err(failure.into()),
         };
         let project = self.project_of(desk, project).await?;
         match sighting.state {
-            Progress::Waiting => self.open(desk, &project, &sighting, blocked_at).await,
+            Progress::Waiting => self.open(desk, &project, &sighting, told).await,
             Progress::Running | Progress::Succeeded => self.supersede(desk, &project, &sighting).await,
             Progress::Failed | Progress::Cancelled => Ok(()),
         }
@@ -76,6 +75,9 @@ impl App {
         let desk = self.desk(&description.forge)?;
         let Some(sighting) = self.sight(desk, deployment).await? else { return Ok(()) };
         if sighting.state == Progress::Waiting {
+            if !deployment.status.is_open() {
+                return self.seen_waiting(desk, &description.project, &sighting, &Told::default()).await;
+            }
             return self.import_votes(desk, deployment, sighting).await;
         }
         let mut entries = self.votes_that_ended_it(desk, deployment, &sighting).await?;
@@ -90,7 +92,7 @@ impl App {
     /// The deployment as the forge shows it now; `None` when it is gone, which is then written down.
     pub async fn sight(&self, desk: &Desk, deployment: &Deployment) -> Result<Option<Sighting>, Stopped> {
         let description = &deployment.description;
-        match desk.forge.deployment(description.project.id, description.number).await {
+        match desk.forge.deployment(description.project.id, &description.native).await {
             Ok(sighting) => Ok(Some(sighting)),
             Err(Failure::NotFound) => self.settle_gone(desk, deployment).await.map(|()| None),
             Err(failure) => Err(failure.into()),
@@ -114,7 +116,7 @@ impl App {
         }
         if !entries.is_empty() {
             commit.changes.push(change(deployment, entries));
-            commit.jobs.extend(self.card_job(deployment)?);
+            commit.jobs.extend(self.showing(deployment)?);
         }
         if commit.jobs.is_empty() && commit.changes.is_empty() {
             return Ok(());
@@ -134,10 +136,10 @@ impl App {
         self.effect(effect, self.clock.now())
     }
 
-    /// The card of the deployment's conversation, if it has one.
-    pub fn card_job(&self, deployment: &Deployment) -> Result<Option<NewJob>, Stopped> {
-        let Some(conversation) = deployment.description.conversation.clone() else { return Ok(None) };
-        self.effect(Effect::SyncCard { conversation }, self.clock.now()).map(Some)
+    /// Brings up to date what shows a deployment.
+    pub fn showing(&self, deployment: &Deployment) -> Result<Vec<NewJob>, Stopped> {
+        let now = self.clock.now();
+        shown_by(&deployment.description).into_iter().map(|effect| self.effect(effect, now)).collect()
     }
 
     /// Votes of eligible people in the forge's own pages count as theirs (gate `native`).
@@ -187,7 +189,7 @@ impl App {
             );
         }
         commit.changes.push(change(deployment, entries));
-        commit.jobs.extend(self.card_job(deployment)?);
+        commit.jobs.extend(self.showing(deployment)?);
         Ok(self.store.commit(commit).await?)
     }
 
@@ -260,18 +262,18 @@ impl App {
 
     /// Marks what still waits for the same environment from earlier runs.
     pub async fn supersede(&self, desk: &Desk, project: &Project, newer: &Sighting) -> Result<(), Stopped> {
-        let open = self.store.open_numbers(desk.forge.name(), project.id).await?;
-        for (number, id) in open.into_iter().filter(|(number, _)| *number < newer.number) {
+        let open = self.store.open(desk.forge.name(), project.id).await?;
+        for (order, id) in open.into_iter().filter(|(order, _)| *order < newer.order) {
             let Some(older) = self.store.deployment(&id).await? else { continue };
             let same =
                 older.description.environment == newer.environment && older.description.run != newer.run;
             if !same || older.superseded || !older.status.takes_votes() {
                 continue;
             }
-            tracing::debug!(deployment = %id, number, newer = newer.number, "superseded");
+            tracing::debug!(deployment = %id, order, newer = newer.order, "superseded");
             let mut commit = Commit::at(self.clock.now());
             commit.changes.push(change(&older, vec![Entry::Superseded]));
-            commit.jobs.extend(self.card_job(&older)?);
+            commit.jobs.extend(self.showing(&older)?);
             match self.store.commit(commit).await {
                 Ok(()) | Err(CommitError::Conflict) => {}
                 Err(error) => return Err(error.into()),
@@ -305,6 +307,7 @@ fn progress(before: Status, sighting: &Sighting) -> Vec<Entry> {
         Status::Released | Status::Bypassed => None,
         Status::Releasing
         | Status::Rejecting
+        | Status::Passed
         | Status::Deployed
         | Status::Failed
         | Status::Cancelled
@@ -324,7 +327,7 @@ fn progress(before: Status, sighting: &Sighting) -> Vec<Entry> {
 
 /// A job can fail without anybody having started it (an outdated deployment, no runner): then nobody is
 /// said to have gone past the gate.
-fn ran(sighting: &Sighting) -> bool {
+pub fn ran(sighting: &Sighting) -> bool {
     sighting.job.as_ref().is_some_and(|job| job.started)
 }
 

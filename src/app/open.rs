@@ -4,14 +4,14 @@ use super::observe::change;
 use super::{App, Desk, Stopped};
 use crate::domain::actor::Account;
 use crate::domain::decide::{self, within_reach};
-use crate::domain::deployment::{Creators, Deployment, Description};
-use crate::domain::effect::Effect;
+use crate::domain::deployment::{Creators, Deployment, Description, Status};
+use crate::domain::effect::shown_by;
 use crate::domain::facts::Facts;
 use crate::domain::id::{Conversation, DeploymentId, Place, Project};
 use crate::domain::ledger::{Entry, RuleStanding};
 use crate::domain::policy::{self, Gate, VoteAs};
 use crate::ports::failure::Failure;
-use crate::ports::forge::{MergeRequest, Sighting};
+use crate::ports::forge::Sighting;
 use crate::ports::store::{Change, Commit, CommitError};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
@@ -22,6 +22,20 @@ pub const ANNOUNCE_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 /// How many silent recordings share one commit.
 const SILENT_BATCH: usize = 200;
 
+/// Started deployments of one status that are looked at for one that is newer than what arrives.
+const RECENT: u32 = 20;
+
+/// What we were told of a deployment, beside where to look.
+#[derive(Clone, Debug, Default)]
+pub struct Told {
+    /// Since when it waits.
+    pub blocked_at: Option<Timestamp>,
+    /// The delivery by which the forge asks for our decision.
+    pub asked: Option<String>,
+    /// Which round it opens, from 1; 0 where the forge has but one.
+    pub round: u32,
+}
+
 impl App {
     /// Opens a waiting deployment with its card, if a policy covers it and something holds it. Knowing
     /// it already is no error.
@@ -30,7 +44,7 @@ impl App {
         desk: &Desk,
         project: &Project,
         sighting: &Sighting,
-        blocked_at: Option<Timestamp>,
+        told: &Told,
     ) -> Result<(), Stopped> {
         let Some(entry) = self.policies.find(desk.forge.name(), &project.path, &sighting.environment) else {
             return Ok(());
@@ -41,18 +55,22 @@ impl App {
         let place = self.place(desk, project, sighting).await?;
         let creators = self.creators(desk, sighting, project.id, Some(&place)).await?;
         let within_reach = self.reach(desk, project, entry, &creators).await?;
-        let mut description = describe(desk, project, sighting, entry.gate, creators);
-        description.blocked_at = since(blocked_at, sighting);
+        let mut description = self.describe(desk, project, sighting, (entry.gate, told.round.max(1))).await?;
+        description.creators = creators;
+        description.blocked_at = since(told.blocked_at, sighting);
         description.within_reach = within_reach;
-        description.conversation = Some(place.clone());
+        description.conversation = Some(place);
         let now = self.clock.now();
         let mut commit = Commit::at(now);
+        for effect in shown_by(&description) {
+            commit.jobs.push(self.effect(effect, now)?);
+        }
         let mut opening = opening(description, entry);
+        opening.entries.extend(told.asked.iter().map(|delivery| Entry::Asked { delivery: delivery.clone() }));
         if self.is_superseded_on_arrival(desk, project, sighting).await? {
             opening.entries.push(Entry::Superseded);
         }
         commit.changes.push(opening);
-        commit.jobs.push(self.effect(Effect::SyncCard { conversation: place }, now)?);
         self.commit_opening(commit).await
     }
 
@@ -68,10 +86,8 @@ impl App {
             for sighting in batch {
                 let entry = self.policies.find(desk.forge.name(), &project.path, &sighting.environment);
                 if let Some(entry) = entry {
-                    let creators = listed_creators(sighting);
-                    commit
-                        .changes
-                        .push(opening(describe(desk, project, sighting, entry.gate, creators), entry));
+                    let description = self.describe(desk, project, sighting, (entry.gate, 1)).await?;
+                    commit.changes.push(opening(description, entry));
                 }
             }
             self.commit_opening(commit).await?;
@@ -82,8 +98,8 @@ impl App {
     /// A deployment that was recorded silently gets the place that it would have had, wherever it is spoken
     /// of: for a bot's deployment the people of that merge request stand in as creators.
     pub async fn give_place(&self, desk: &Desk, deployment: &Deployment) -> Result<(), Stopped> {
-        let Description { project, number, .. } = &deployment.description;
-        let sighting = match desk.forge.deployment(project.id, *number).await {
+        let Description { project, native, .. } = &deployment.description;
+        let sighting = match desk.forge.deployment(project.id, native).await {
             Ok(sighting) => sighting,
             Err(Failure::NotFound) => return Ok(()),
             Err(failure) => return Err(failure.into()),
@@ -109,8 +125,59 @@ impl App {
         project: &Project,
         sighting: &Sighting,
     ) -> Result<bool, Stopped> {
-        let started = desk.forge.newest_started(project.id, &sighting.environment).await?;
-        Ok(started.is_some_and(|newer| newer.number > sighting.number && newer.run != sighting.run))
+        if let Some(newer) = desk.forge.newest_started(project.id, &sighting.environment).await? {
+            return Ok(newer.order > sighting.order && newer.run != sighting.run);
+        }
+        for status in [Status::Released, Status::Passed, Status::Deployed, Status::Bypassed] {
+            let forge = desk.forge.name();
+            let started = self.store.deployments_of(forge, project.id, Some(status), RECENT).await?;
+            let newer = |d: &Deployment| {
+                let Description { environment, order, run, .. } = &d.description;
+                *environment == sighting.environment && *order > sighting.order && *run != sighting.run
+            };
+            if started.iter().any(newer) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// What is kept of a deployment, before anybody has looked who started it and where its card goes.
+    async fn describe(
+        &self,
+        desk: &Desk,
+        project: &Project,
+        sighting: &Sighting,
+        (gate, round): (Gate, u32),
+    ) -> Result<Description, Stopped> {
+        let forge = desk.forge.name();
+        let id = DeploymentId::of_round(forge, project.id, &sighting.native, round);
+        let number = match sighting.number {
+            Some(number) => number,
+            None => self.store.give_number(forge, project.id, &id).await?,
+        };
+        Ok(Description {
+            id,
+            native: sighting.native.clone(),
+            round,
+            forge: forge.clone(),
+            project: project.clone(),
+            number,
+            order: sighting.order,
+            environment: sighting.environment.clone(),
+            sha: sighting.sha.clone(),
+            ref_name: sighting.ref_name.clone(),
+            title: sighting.title.clone(),
+            run: sighting.run,
+            job_name: sighting.job.as_ref().map(|job| job.name.clone()),
+            url: sighting.url.clone(),
+            created_at: sighting.created_at,
+            blocked_at: sighting.updated_at,
+            gate,
+            creators: listed_creators(sighting),
+            conversation: None,
+            within_reach: None,
+        })
     }
 
     /// Could the policy be filled at all? Said at once on the card if not.
@@ -142,28 +209,13 @@ impl App {
         project: &Project,
         sighting: &Sighting,
     ) -> Result<Conversation, Stopped> {
-        let place = if let Some(number) = sighting.merge_request {
-            Place::MergeRequest(number)
-        } else {
-            let requests = desk.forge.merge_requests(project.id, &sighting.sha).await?;
-            let carrier = carrier(&requests, sighting);
-            carrier.map_or_else(|| Place::Commit(sighting.sha.clone()), |r| Place::MergeRequest(r.number))
+        let number = match sighting.merge_request {
+            Some(number) => Some(number),
+            None => desk.forge.carrier(project.id, sighting).await?,
         };
+        let place = number.map_or_else(|| Place::Commit(sighting.sha.clone()), Place::MergeRequest);
         Ok(Conversation { forge: desk.forge.name().clone(), project: project.id, place })
     }
-}
-
-/// The merge request whose merge made this commit on this branch; else the newest open one whose head it is.
-fn carrier<'a>(requests: &'a [MergeRequest], sighting: &Sighting) -> Option<&'a MergeRequest> {
-    let merged =
-        |r: &&MergeRequest| r.target_branch == sighting.ref_name && r.merged_as.contains(&sighting.sha);
-    let open = |r: &&MergeRequest| r.open && r.head_sha == sighting.sha;
-    let newest = |a: &&MergeRequest| a.number;
-    requests
-        .iter()
-        .filter(merged)
-        .max_by_key(newest)
-        .or_else(|| requests.iter().filter(open).max_by_key(newest))
 }
 
 /// Since when it waits. A hook may tell this more exactly than the deployment's own times, but only between
@@ -177,7 +229,7 @@ fn since(told: Option<Timestamp>, sighting: &Sighting) -> Timestamp {
 fn is_held(gate: Gate, sighting: &Sighting) -> bool {
     let manual = sighting.job.as_ref().is_some_and(|job| job.manual);
     match gate {
-        Gate::ManualJob => manual,
+        Gate::ManualJob | Gate::ProtectionRule => manual,
         Gate::Native => {
             manual && sighting.approvals.as_ref().is_some_and(|a| a.pending > 0 || !a.rules.is_empty())
         }
@@ -197,38 +249,10 @@ fn opening(description: Description, entry: &policy::Entry) -> Change {
     }
 }
 
-fn describe(
-    desk: &Desk,
-    project: &Project,
-    sighting: &Sighting,
-    gate: Gate,
-    creators: Creators,
-) -> Description {
-    Description {
-        id: DeploymentId::new(desk.forge.name(), project.id, sighting.number),
-        forge: desk.forge.name().clone(),
-        project: project.clone(),
-        number: sighting.number,
-        environment: sighting.environment.clone(),
-        sha: sighting.sha.clone(),
-        ref_name: sighting.ref_name.clone(),
-        title: sighting.title.clone(),
-        run: sighting.run,
-        job_name: sighting.job.as_ref().map(|job| job.name.clone()),
-        url: sighting.url.clone(),
-        created_at: sighting.created_at,
-        blocked_at: sighting.updated_at,
-        gate,
-        creators,
-        conversation: None,
-        within_reach: None,
-    }
-}
-
 /// Creators as a list shows them; they are read anew before anything is decided.
 fn listed_creators(sighting: &Sighting) -> Creators {
     Creators {
-        started_by: sighting.started_by.iter().cloned().collect(),
+        started_by: sighting.started_by.clone(),
         stand_ins: crate::domain::actor::Known::Unknown("not read yet".to_owned()),
     }
 }

@@ -65,6 +65,13 @@ impl App {
                 Known::Fact(member) => Known::Fact(member.level >= *level),
                 Known::Unknown(why) => Known::Unknown(why.clone()),
             }),
+            Grantee::Role(role) => Ok(match member {
+                Known::Fact(member) => Known::Fact(member.level >= role.level()),
+                Known::Unknown(why) => Known::Unknown(why.clone()),
+            }),
+            Grantee::Team(team) => {
+                known(desk.forge.is_group_member(team, true, user).await, &format!("the team {team}"))
+            }
             Grantee::Group { path, inherited } => {
                 known(desk.forge.is_group_member(path, *inherited, user).await, &format!("the group {path}"))
             }
@@ -125,6 +132,8 @@ impl App {
                 forge.user_named(name).await.map(|account| Some(account.into_iter().collect()))
             }
             Grantee::AccessLevel(level) => forge.members_from(project, *level).await,
+            Grantee::Role(role) => forge.members_from(project, role.level()).await,
+            Grantee::Team(team) => forge.group_members(team, true).await,
             Grantee::Group { path, inherited } => forge.group_members(path, *inherited).await,
             Grantee::GroupId { id, inherited } => forge.group_members(&id.to_string(), *inherited).await,
         };

@@ -6,8 +6,8 @@ use super::{App, Desk, Stopped};
 use crate::domain::command::{self, Command, MOST_COMMANDS, Misunderstood, Surface};
 use crate::domain::effect::{Effect, Look};
 use crate::domain::event::Heard;
-use crate::domain::id::{CommentRef, Conversation, Project, UserId};
-use crate::domain::wording::{Prose, Spelling, answer};
+use crate::domain::id::{CommentRef, Conversation, Place, Project, UserId};
+use crate::domain::wording::{Prose, answer};
 use crate::ports::forge::Comment;
 use crate::ports::store::{CommitError, RoomNews, TakenCommand};
 use jiff::SignedDuration;
@@ -38,7 +38,7 @@ impl App {
     /// Processes a comment. What was carried out before is not carried out again, whoever tells us.
     pub async fn react(&self, task: &Task, at: &CommentRef, heard: &Heard) -> Result<(), Stopped> {
         let desk = self.desk(&at.conversation.forge)?;
-        if self.store.is_taken(at).await? {
+        if self.store.is_taken(&at.key()).await? {
             return self.done(task).await;
         }
         let me = desk.forge.me().await?;
@@ -69,10 +69,11 @@ impl App {
         if account.bot {
             return self.ignore(task, &comment, "a bot's").await;
         }
-        let spelling = Spelling::of_bot(&me.username);
-        let speaker =
-            Speaker { account, at: comment.created_at, comment: comment.at.clone(), spelling, project };
-        let scene = Scene { desk, speaker, touched: matches!(trust, Trust::Touched), covered };
+        let (spelling, conversation) = (desk.spelling(&me), at.conversation.clone());
+        let speaker = Speaker { account, at: comment.created_at, conversation, spelling, project };
+        let outdated = self.outdated(desk, &comment).await?;
+        let touched = matches!(trust, Trust::Touched);
+        let scene = Scene { desk, speaker, comment: comment.at, touched, outdated, covered };
         self.answer(task, &scene, parsed).await
     }
 
@@ -80,7 +81,8 @@ impl App {
     async fn ignore(&self, task: &Task, comment: &Comment, why: &str) -> Result<(), Stopped> {
         let mut commit = self.finishing(task);
         commit.commands.push(TakenCommand {
-            comment: comment.at.clone(),
+            source: comment.at.key(),
+            conversation: comment.at.conversation.clone(),
             line: TakenCommand::WHOLE,
             by: comment.author,
             at: comment.created_at,
@@ -108,8 +110,13 @@ impl App {
             Ok(_) if !scene.covered => return self.only_say(task, scene, answer::no_policy(None)).await,
             Ok(commands) => commands,
         };
+        if let Some((about, head)) = &scene.outdated
+            && commands.iter().flatten().any(|command| command.verb.decides())
+        {
+            return self.only_say(task, scene, answer::reviewed_another_commit(about, head)).await;
+        }
         for _ in 0..TRIES {
-            let plan = self.plan(scene.desk, speaker, &commands).await?;
+            let plan = self.plan(scene.desk, (speaker, &scene.comment), &commands).await?;
             match self.write_plan(task, scene, plan).await {
                 Err(Stopped::Commit(CommitError::Conflict)) => {}
                 other => return other,
@@ -127,7 +134,8 @@ impl App {
         let speaker = &scene.speaker;
         let mut commit = self.finishing(task);
         commit.commands.push(TakenCommand {
-            comment: speaker.comment.clone(),
+            source: scene.comment.key(),
+            conversation: speaker.conversation.clone(),
             line: TakenCommand::WHOLE,
             by: speaker.account.id,
             at: speaker.at,
@@ -143,11 +151,10 @@ impl App {
             commit.jobs.push(self.look(Look::Deployment { deployment }, forge, commit.at));
         }
         if let Some(text) = self.within_limits(scene, plan.named, plan.text).await? {
-            let to = speaker.comment.clone();
+            let (to, whom) = (scene.comment.clone(), speaker.account.clone());
             commit.jobs.push(self.effect(Effect::React { to: to.clone() }, speaker.at)?);
-            commit
-                .jobs
-                .push(self.effect(Effect::Reply { to, marker: "answer".to_owned(), text }, speaker.at)?);
+            let reply = Effect::Reply { to, whom, marker: "answer".to_owned(), text };
+            commit.jobs.push(self.effect(reply, speaker.at)?);
         }
         match self.store.commit(commit).await {
             Err(CommitError::AlreadyTaken) => self.done(task).await,
@@ -165,12 +172,12 @@ impl App {
         if text.0.is_empty() {
             return Ok(None);
         }
-        let Speaker { account, comment, project, .. } = &scene.speaker;
+        let Speaker { account, conversation, project, .. } = &scene.speaker;
         if named {
             return Ok(Some(text));
         }
         let since = self.clock.now() - ANSWER_WINDOW;
-        let answered = self.store.answers_to(&comment.conversation, account.id, since).await?;
+        let answered = self.store.answers_to(conversation, account.id, since).await?;
         if answered < MOST_ANSWERS || self.is_named(scene.desk, project, account.id).await? {
             return Ok(Some(text));
         }
@@ -196,6 +203,16 @@ impl App {
             Some(deployment) => Ok(deployment.description.project),
             None => self.project_of(desk, at.project).await,
         }
+    }
+
+    /// A review is about one commit: its commands count only while that is the head. Gives both if it isn't.
+    async fn outdated(&self, desk: &Desk, comment: &Comment) -> Result<Option<(String, String)>, Stopped> {
+        let (Some(about), Place::MergeRequest(number)) = (&comment.about, &comment.at.conversation.place)
+        else {
+            return Ok(None);
+        };
+        let head = desk.forge.merge_request(comment.at.conversation.project, *number).await?.head_sha;
+        Ok((*about != head).then(|| (about.clone(), head)))
     }
 
     async fn trust(&self, task: &Task, comment: &Comment, heard: &Heard) -> Result<Trust, Stopped> {
@@ -237,8 +254,7 @@ impl App {
             if may.is_err() || !case.waits() {
                 continue;
             }
-            let text =
-                answer::merge_request_hint(account, &deployment.description, &Spelling::of_bot(&me.username));
+            let text = answer::merge_request_hint(account, &deployment.description, &desk.spelling(&me));
             let mut commit = self.finishing(task);
             commit.rooms.push((at.clone(), RoomNews::Hinted));
             commit.jobs.push(
@@ -254,7 +270,10 @@ impl App {
 struct Scene<'a> {
     desk: &'a Desk,
     speaker: Speaker,
+    comment: CommentRef,
     touched: bool,
+    /// It is a review of the first commit, while the second one is the head.
+    outdated: Option<(String, String)>,
     covered: bool,
 }
 

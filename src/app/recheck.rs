@@ -7,10 +7,11 @@
 use super::open::ANNOUNCE_WITHIN;
 use super::worker::Task;
 use super::{App, Desk, Stopped};
+use crate::app::open::Told;
 use crate::domain::command::{Surface, parse_comment};
 use crate::domain::effect::Look;
 use crate::domain::event::{Event, Heard};
-use crate::domain::id::{Conversation, DeploymentId, ForgeName, Place, Project, ProjectId};
+use crate::domain::id::{Conversation, DeploymentId, ForgeName, Project, ProjectId};
 use crate::ports::failure::Failure;
 use crate::ports::forge::{ActiveProject, Comment, Sighting};
 use crate::ports::store::{Commit, Finish, KnownProject, Lane, NewJob, RoomNews, Work};
@@ -30,6 +31,8 @@ const QUIET_EACH: usize = 3;
 const DOWNTIME: SignedDuration = SignedDuration::from_hours(24);
 /// Comments are read again from this long before the last one seen: hooks and clocks overlap.
 const OVERLAP: SignedDuration = SignedDuration::from_secs(60);
+/// A forge keeps its deliveries so long for us to ask for again.
+const LOG_REACHES: SignedDuration = SignedDuration::from_hours(72);
 /// Deliveries are remembered this long, for duplicates.
 const REMEMBER: SignedDuration = SignedDuration::from_hours(24 * 30);
 
@@ -37,7 +40,10 @@ impl App {
     /// The periodic jobs of every forge; writing them twice is harmless.
     pub async fn start_polling(&self) -> Result<(), Stopped> {
         let mut commit = Commit::at(self.clock.now());
-        for name in self.desks.keys() {
+        for (name, desk) in self.desks.iter() {
+            if desk.log.is_some() {
+                commit.jobs.push(self.look(Look::Missed { forge: name.clone() }, name, commit.at));
+            }
             commit.jobs.push(self.look(Look::Open { forge: name.clone() }, name, commit.at));
             commit.jobs.push(self.look(Look::Sweep { forge: name.clone() }, name, commit.at));
         }
@@ -49,6 +55,11 @@ impl App {
         match look {
             Look::Open { forge } => self.look_at_open(task, forge).await,
             Look::Sweep { forge } => self.sweep(task, forge).await,
+            Look::Missed { forge } => self.ask_for_missed(task, forge).await,
+            Look::Run { forge, project, run } => {
+                self.run_changed(self.desk(forge)?, *project, *run, (true, None)).await?;
+                self.done(task).await
+            }
             Look::Project { forge, project } => {
                 let desk = self.desk(forge)?;
                 if let Some(project) = self.project_or_what_was(desk, *project).await? {
@@ -67,6 +78,29 @@ impl App {
                 self.done(task).await
             }
         }
+    }
+
+    /// Deliveries that never arrived are asked for again, each once.
+    async fn ask_for_missed(&self, task: &Task, forge: &ForgeName) -> Result<(), Stopped> {
+        let desk = self.desk(forge)?;
+        let now = self.clock.now();
+        if let Some(log) = &desk.log {
+            for missed in log.failed(now - LOG_REACHES).await? {
+                if !self.store.is_wanted(forge, &missed.id).await? {
+                    continue;
+                }
+                task.guard()?;
+                match log.redeliver(&missed).await {
+                    Err(failure) if failure.is_transient() => return Err(failure.into()),
+                    Err(failure) => tracing::warn!(delivery = missed.id, %failure, "not delivered again"),
+                    Ok(()) => tracing::info!(delivery = missed.id, "asked for a delivery again"),
+                }
+                self.store.asked_again(forge, &missed.id, now).await?;
+            }
+        }
+        let mut commit = Commit::at(now);
+        commit.finish = Some(Finish::Again(task.lease().clone(), now + desk.poll));
+        Ok(self.store.commit(commit).await?)
     }
 
     /// One look for each open deployment and each conversation with one: single jobs, so that one that
@@ -153,7 +187,8 @@ impl App {
         let entries = self.policies.of_forge(forge);
         let mut active = Vec::new();
         if entries.iter().any(|entry| entry.project.literal().is_none()) {
-            let since = if known.is_empty() { now - ANNOUNCE_WITHIN * 30 } else { now - COARSE };
+            let looked_at = known.values().filter_map(|project| project.looked_at).max();
+            let since = looked_at.map_or(now - ANNOUNCE_WITHIN * 30, |at| at.min(now) - COARSE);
             active.extend(desk.forge.active_projects(since).await?);
         }
         let literal: BTreeSet<&str> = entries.iter().filter_map(|entry| entry.project.literal()).collect();
@@ -223,10 +258,13 @@ impl App {
         waiting: &[Sighting],
     ) -> Result<(), Stopped> {
         let forge = desk.forge.name();
-        let listed: BTreeSet<i64> = waiting.iter().map(|sighting| sighting.number).collect();
-        let open = self.store.open_numbers(forge, project.id).await?;
+        let mut listed = BTreeSet::new();
+        for sighting in waiting {
+            listed.insert(self.known_as(desk, project.id, sighting).await?);
+        }
+        let open = self.store.open(forge, project.id).await?;
         let mut commit = Commit::at(self.clock.now());
-        for (_, deployment) in open.into_iter().filter(|(number, _)| !listed.contains(number)) {
+        for (_, deployment) in open.into_iter().filter(|(_, id)| !listed.contains(id)) {
             commit.jobs.push(self.look(Look::Deployment { deployment }, forge, commit.at));
         }
         Ok(self.store.commit(commit).await?)
@@ -242,25 +280,29 @@ impl App {
         let forge = desk.forge.name();
         let now = self.clock.now();
         let newest = newest_runs(&waiting);
-        let known: BTreeSet<i64> =
-            self.store.open_numbers(forge, project.id).await?.into_iter().map(|(number, _)| number).collect();
+        let open: BTreeSet<DeploymentId> =
+            self.store.open(forge, project.id).await?.into_iter().map(|(_, id)| id).collect();
         let mut silent = Vec::new();
         for sighting in waiting {
-            if known.contains(&sighting.number)
+            if open.contains(&DeploymentId::new(forge, project.id, &sighting.native))
                 || self.policies.find(forge, &project.path, &sighting.environment).is_none()
-                || self.is_closed(desk, project, sighting.number).await?
             {
+                continue;
+            }
+            if self.newest_round(desk, project.id, &sighting.native).await?.is_some() {
+                // Over for us, although the forge still lists it: it may be asked for anew.
+                self.seen_waiting(desk, project, &sighting, &Told::default()).await?;
                 continue;
             }
             let young = sighting.created_at + ANNOUNCE_WITHIN > now;
             let newest = newest.get(&sighting.environment) == Some(&sighting.run);
             if young && (newest || !first) {
                 // The list has no approvals: the deployment itself tells whether anything holds it.
-                match desk.forge.deployment(project.id, sighting.number).await {
-                    Ok(full) => self.open(desk, project, &full, None).await?,
+                match desk.forge.deployment(project.id, &sighting.native).await {
+                    Ok(full) => self.open(desk, project, &full, &Told::default()).await?,
                     // One that can't be read doesn't hide the others.
                     Err(failure @ (Failure::Unreadable(_) | Failure::NotFound | Failure::Refused(_))) => {
-                        tracing::warn!(project = project.path, number = sighting.number, %failure, "not opened");
+                        tracing::warn!(project = project.path, native = %sighting.native, %failure, "not opened");
                     }
                     Err(failure) => return Err(failure.into()),
                 }
@@ -272,10 +314,19 @@ impl App {
         self.open_silently(desk, project, &silent).await
     }
 
-    /// We have it, and it is over for us although the forge still lists it as blocked.
-    async fn is_closed(&self, desk: &Desk, project: &Project, number: i64) -> Result<bool, Stopped> {
-        let id = DeploymentId::new(desk.forge.name(), project.id, number);
-        Ok(self.store.deployment(&id).await?.is_some())
+    /// The identity under which we hold what a list shows: that of its newest round.
+    async fn known_as(
+        &self,
+        desk: &Desk,
+        project: ProjectId,
+        sighting: &Sighting,
+    ) -> Result<DeploymentId, Stopped> {
+        let first = DeploymentId::new(desk.forge.name(), project, &sighting.native);
+        if !desk.ways.asks_again {
+            return Ok(first);
+        }
+        let newest = self.newest_round(desk, project, &sighting.native).await?;
+        Ok(newest.map_or(first, |newest| newest.id().clone()))
     }
 
     /// New comments of a conversation become jobs like those that hooks bring.
@@ -294,7 +345,7 @@ impl App {
         let me = desk.forge.me().await?;
         let mut commit = Commit::at(self.clock.now());
         for comment in comments.iter().filter(|comment| comment.author != me.id && !comment.system) {
-            if is_addressed(comment, &me.username) && !self.store.is_taken(&comment.at).await? {
+            if is_addressed(comment, &me.username) && !self.store.is_taken(&comment.at.key()).await? {
                 commit.jobs.push(polled(comment, commit.at));
             }
         }
@@ -326,9 +377,9 @@ fn rested(project: &KnownProject, desk: &Desk, now: Timestamp) -> bool {
 fn newest_runs(waiting: &[Sighting]) -> BTreeMap<String, i64> {
     let mut newest: BTreeMap<String, (i64, i64)> = BTreeMap::new();
     for sighting in waiting {
-        let entry = newest.entry(sighting.environment.clone()).or_insert((sighting.number, sighting.run));
-        if sighting.number > entry.0 {
-            *entry = (sighting.number, sighting.run);
+        let entry = newest.entry(sighting.environment.clone()).or_insert((sighting.order, sighting.run));
+        if sighting.order > entry.0 {
+            *entry = (sighting.order, sighting.run);
         }
     }
     newest.into_iter().map(|(environment, (_, run))| (environment, run)).collect()
@@ -337,17 +388,13 @@ fn newest_runs(waiting: &[Sighting]) -> BTreeMap<String, i64> {
 /// The job of a comment found by polling: same lane, key and order as one from a hook.
 fn polled(comment: &Comment, now: Timestamp) -> NewJob {
     let event = Event::Commented { comment: comment.at.clone(), at: comment.created_at, heard: Heard::Poll };
-    let place = match &comment.at.conversation.place {
-        Place::MergeRequest(number) => number.to_string(),
-        Place::Commit(sha) => sha.clone(),
-    };
     NewJob {
         lane: Lane::Decide,
         key: event.key(),
         forge: event.forge().clone(),
         run_at: now,
         order: comment.created_at,
-        dedupe: Some(format!("comment:{}/{place}/{}", comment.at.conversation.key(), comment.at.comment)),
+        dedupe: Some(format!("comment:{}", comment.at.key())),
         work: Work::Event(event),
     }
 }

@@ -3,16 +3,20 @@
 use super::commands::MOST_SHOWN;
 use super::worker::Task;
 use super::{App, Stopped};
+use crate::domain::actor::Account;
 use crate::domain::card::Card;
 use crate::domain::deployment::Deployment;
-use crate::domain::id::{CommentRef, Conversation};
-use crate::domain::wording::{self, Prose, Spelling};
-use crate::ports::failure::Failure;
-use crate::ports::forge::Posted;
+use crate::domain::deployment::Status;
+use crate::domain::id::{CommentKind, CommentRef, Conversation, DeploymentId};
+use crate::domain::wording::{self, Prose};
+use crate::ports::failure::{Failure, Refusal};
+use crate::ports::forge::{Buttons, Posted};
 use crate::ports::store::{CommitError, Room, RoomNews};
 
 /// Marker of a conversation's card.
 const CARD: &str = "countersign:card";
+/// Marker of what is no comment.
+const BUTTONS: &str = "countersign:buttons";
 
 impl App {
     /// Brings the card of a conversation up to date: computed from the ledger as it is now.
@@ -23,7 +27,7 @@ impl App {
             return self.done(task).await;
         }
         let me = desk.forge.me().await?;
-        let prose = wording::card::card(&Card::of(&deployments), &Spelling::of_bot(&me.username));
+        let prose = wording::card::card(&Card::of(&deployments), &desk.spelling(&me));
         let text = desk.forge.render(&prose, CARD);
         let digest = super::react::text_digest(&text);
         let room = self.store.room(at).await?;
@@ -51,7 +55,9 @@ impl App {
         };
         if let Some(card) = card {
             match desk.forge.edit(at, card, text).await {
-                Err(Failure::NotFound) => {}
+                // Deleted; or writing is allowed here and changing what was written isn't (comments of a
+                // commit on GitHub): a new card tells more than one that is out of date.
+                Err(Failure::NotFound | Failure::Refused(Refusal::NoPermission)) => {}
                 other => return Ok(other?),
             }
         }
@@ -85,21 +91,69 @@ impl App {
         }
     }
 
+    /// Brings the buttons of a deployment up to date.
+    pub async fn sync_buttons(&self, task: &Task, id: &DeploymentId) -> Result<(), Stopped> {
+        let Some(deployment) = self.store.deployment(id).await? else { return self.done(task).await };
+        let description = &deployment.description;
+        let Some(at) = &description.conversation else { return self.done(task).await };
+        let desk = self.desk(&description.forge)?;
+        let spelling = desk.spelling(&desk.forge.me().await?);
+        let summary = wording::card::button_summary(&deployment, &spelling);
+        let buttons = Buttons {
+            environment: description.environment.clone(),
+            number: description.number,
+            version: deployment.version,
+            title: wording::card::button_title(&deployment),
+            summary: desk.forge.render(&summary, BUTTONS),
+            active: deployment.status.takes_votes(),
+            url: description.url.clone(),
+        };
+        task.guard()?;
+        self.shown(task, desk.forge.sync_buttons(at, &buttons).await).await
+    }
+
+    /// Tells in the forge's own pages how a deployment stands that waits.
+    pub async fn report(&self, task: &Task, id: &DeploymentId) -> Result<(), Stopped> {
+        let waiting = self.store.deployment(id).await?.filter(|d| d.status == Status::Blocked);
+        let Some(deployment) = waiting else { return self.done(task).await };
+        let desk = self.desk(&deployment.description.forge)?;
+        let spelling = desk.spelling(&desk.forge.me().await?);
+        let text = desk.forge.render(&wording::card::report(&deployment, &spelling), BUTTONS);
+        task.guard()?;
+        self.shown(task, desk.forge.report(&deployment.description, &text).await).await
+    }
+
+    /// What only shows how things stand is dropped where the forge doesn't take it.
+    async fn shown(&self, task: &Task, outcome: Result<(), Failure>) -> Result<(), Stopped> {
+        match outcome {
+            Err(failure) if failure.is_transient() => Err(failure.into()),
+            Err(failure) => {
+                tracing::info!(job = task.lease().job, %failure, "how it stands can't be shown here; dropped");
+                self.done(task).await
+            }
+            Ok(()) => self.done(task).await,
+        }
+    }
+
     /// Answers a comment in its discussion.
     pub async fn reply(
         &self,
         task: &Task,
-        to: &CommentRef,
+        (to, whom): (&CommentRef, &Account),
         marker: &str,
         text: &Prose,
     ) -> Result<(), Stopped> {
         let desk = self.desk(&to.conversation.forge)?;
-        let marker = format!("countersign:{}-{marker}", to.comment);
+        let kind = match to.kind {
+            CommentKind::Comment => "",
+            CommentKind::Review => "review-",
+        };
+        let marker = format!("countersign:{kind}{}-{marker}", to.comment);
         if !task.is_first_attempt() && !desk.forge.find_own(&to.conversation, &marker).await?.is_empty() {
             return self.done(task).await;
         }
         task.guard()?;
-        let said = desk.forge.reply(to, &desk.forge.render(text, &marker)).await;
+        let said = desk.forge.reply(to, whom, &desk.forge.render(text, &marker)).await;
         self.said(task, &to.conversation, &marker, said).await
     }
 

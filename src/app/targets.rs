@@ -2,10 +2,11 @@
 
 use super::commands::{MOST_SHOWN, Speaker};
 use super::{App, Desk, Stopped};
+use crate::app::open::Told;
 use crate::domain::card::newest_run;
 use crate::domain::command::{Command, Resolved, Target, TargetError, Verb};
 use crate::domain::deployment::{Deployment, Description};
-use crate::domain::id::DeploymentId;
+use crate::domain::id::Native;
 use crate::domain::wording::{Prose, answer, help};
 use crate::ports::forge::{Progress, Sighting};
 use crate::ports::store::Room;
@@ -22,8 +23,8 @@ pub struct Stage {
     environments: Vec<String>,
     /// What the card has shown.
     room: Room,
-    /// Deployments of the wanted environments, listed live for this decision, by number.
-    pub listed: BTreeMap<i64, Sighting>,
+    /// Deployments of the wanted environments, listed live for this decision.
+    pub listed: BTreeMap<Native, Sighting>,
     /// The project was looked at for this comment: once is enough.
     looked: bool,
 }
@@ -39,7 +40,7 @@ pub enum Chosen {
 impl App {
     /// What stands on this conversation's stage.
     pub async fn stage(&self, desk: &Desk, speaker: &Speaker) -> Result<Stage, Stopped> {
-        let conversation = &speaker.comment.conversation;
+        let conversation = &speaker.conversation;
         let here = self.store.deployments_in(conversation, MOST_SHOWN).await?;
         let all =
             self.store.deployments_of(desk.forge.name(), conversation.project, None, MOST_NAMES).await?;
@@ -98,14 +99,15 @@ impl App {
         let mut opened = false;
         for environment in environments {
             let known = stage.here.iter().filter(|d| d.description.environment == *environment);
-            let newest = known.map(|d| d.description.number).max().unwrap_or_default();
-            for sighting in desk.forge.waiting_in(project.id, environment).await? {
+            let newest = known.max_by_key(|d| d.age()).map(|d| &d.description);
+            let (order, since) = (newest.map(|d| d.order), newest.map(|d| d.created_at));
+            for sighting in desk.forge.waiting_in(project.id, environment, since).await? {
                 let waits = sighting.state == Progress::Waiting;
-                if waits && sighting.number > newest {
-                    self.changed(desk, project.id, sighting.number, None).await?;
+                if waits && order.is_none_or(|order| sighting.order > order) {
+                    self.changed(desk, project.id, &sighting.native, &Told::default()).await?;
                     opened = true;
                 }
-                stage.listed.insert(sighting.number, sighting);
+                stage.listed.insert(sighting.native.clone(), sighting);
             }
         }
         Ok(opened)
@@ -123,7 +125,7 @@ impl App {
             return Ok((Chosen::Say(answer::blocked_list(&waiting)), None));
         }
         let names: Vec<&str> = stage.environments.iter().map(String::as_str).collect();
-        let Resolved { target, reason } = match command.resolve(&names, desk.exact_case) {
+        let Resolved { target, reason } = match command.resolve(&names, desk.ways.exact_case) {
             Ok(resolved) => resolved,
             Err(error) => return Ok((Chosen::Say(bad_target(&error, &stage.here)), None)),
         };
@@ -143,16 +145,19 @@ impl App {
         verb: Verb,
         number: i64,
     ) -> Result<Chosen, Stopped> {
-        let project = speaker.project.id;
-        let id = DeploymentId::new(desk.forge.name(), project, number);
-        match self.store.deployment(&id).await? {
-            None => self.changed(desk, project, number, None).await?,
+        let (forge, project) = (desk.forge.name(), speaker.project.id);
+        match self.store.numbered(forge, project, number).await? {
+            None => {
+                if let Some(native) = desk.forge.numbered(number) {
+                    self.changed(desk, project, &native, &Told::default()).await?;
+                }
+            }
             Some(silent) if verb.decides() && silent.description.conversation.is_none() => {
                 self.give_place(desk, &silent).await?;
             }
             Some(_) => {}
         }
-        Ok(match self.store.deployment(&id).await? {
+        Ok(match self.store.numbered(forge, project, number).await? {
             Some(deployment) => Chosen::These(vec![deployment]),
             None => Chosen::Say(answer::unknown_number(number)),
         })
@@ -174,7 +179,7 @@ impl Stage {
 /// The words named nothing that we know here.
 fn is_unknown(stage: &Stage, desk: &Desk, command: &Command) -> bool {
     let names: Vec<&str> = stage.environments.iter().map(String::as_str).collect();
-    match command.resolve(&names, desk.exact_case) {
+    match command.resolve(&names, desk.ways.exact_case) {
         Err(_) => true,
         Ok(Resolved { target: Target::Environment(name), .. }) => {
             !stage.here.iter().any(|d| d.description.environment == name && d.status.takes_votes())

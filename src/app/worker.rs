@@ -1,9 +1,12 @@
 //! The worker: leases jobs, hands each to its use case, and decides what follows from a failure.
 
 use super::{App, Stopped};
+use crate::app::open::Told;
+use crate::domain::actor::Account;
 use crate::domain::effect::{Ballot, Effect};
 use crate::domain::event::{Event, Heard};
-use crate::domain::id::UserId;
+use crate::domain::id::{CommentRef, UserId};
+use crate::domain::ledger::Source;
 use crate::domain::wording::answer;
 use crate::ports::failure::Failure;
 use crate::ports::store::{Commit, CommitError, Finish, Lease, LeasedJob, StoreError, TakenCommand, Work};
@@ -175,10 +178,16 @@ impl Worker {
         let app = &self.app;
         match &task.job.work {
             Work::Event(Event::Commented { comment, heard, .. }) => app.react(task, comment, heard).await,
-            Work::Event(Event::DeploymentChanged { forge, project, number, blocked_at }) => {
-                app.changed(app.desk(forge)?, *project, *number, *blocked_at).await?;
+            Work::Event(Event::DeploymentChanged { forge, project, native, blocked_at }) => {
+                let told = Told { blocked_at: *blocked_at, ..Told::default() };
+                app.changed(app.desk(forge)?, *project, native, &told).await?;
                 app.done(task).await
             }
+            Work::Event(Event::RunChanged { forge, project, run, waits, asked }) => {
+                app.run_changed(app.desk(forge)?, *project, *run, (*waits, asked.as_ref())).await?;
+                app.done(task).await
+            }
+            Work::Event(Event::Pressed(press)) => app.press(task, press).await,
             Work::Event(Event::SomethingWaits { forge, project }) => {
                 let desk = app.desk(forge)?;
                 let project = app.project_of(desk, *project).await?;
@@ -192,7 +201,11 @@ impl Worker {
             Work::Effect(Effect::Reject { deployment }) => app.reject(task, deployment).await,
             Work::Effect(Effect::CastVote(ballot)) => app.cast_vote(task, ballot).await,
             Work::Effect(Effect::SyncCard { conversation }) => app.sync_card(task, conversation).await,
-            Work::Effect(Effect::Reply { to, marker, text }) => app.reply(task, to, marker, text).await,
+            Work::Effect(Effect::SyncButtons { deployment }) => app.sync_buttons(task, deployment).await,
+            Work::Effect(Effect::Report { deployment }) => app.report(task, deployment).await,
+            Work::Effect(Effect::Reply { to, whom, marker, text }) => {
+                app.reply(task, (to, whom), marker, text).await
+            }
             Work::Effect(Effect::Say { at, marker, text }) => app.say(task, at, marker, text).await,
             Work::Effect(Effect::React { to }) => app.seen(task, to).await,
             Work::Look(look) => app.look_again(task, look).await,
@@ -208,6 +221,11 @@ impl Worker {
             Stopped::Commit(CommitError::LeaseLost) => Ok(()),
             Stopped::Commit(CommitError::Held | CommitError::Conflict | CommitError::AlreadyTaken) => {
                 self.app.store.postpone(&job.lease, now + growing(now, job), &why, true).await
+            }
+            // Its own turn comes later; what is more urgent goes on.
+            Stopped::Forge(Failure::HeldBack { wait }) => {
+                let wait = SignedDuration::try_from(wait).unwrap_or(LONGEST).clamp(SOON, LONGEST);
+                self.app.store.postpone(&job.lease, now + wait, &why, true).await
             }
             Stopped::Forge(Failure::Unavailable { retry_after: Some(wait), .. }) => {
                 // A time that is over already (a clock ahead of the forge's) is no leave to call at once.
@@ -262,11 +280,8 @@ impl Worker {
         tracing::error!(job = job.lease.job, key = job.key, why, "a job was given up");
         let mut commit = Commit::at(now);
         commit.finish = Some(Finish::Dead(job.lease.clone(), why.to_owned()));
-        if let Work::Event(Event::Commented { comment, .. })
-        | Work::Effect(Effect::CastVote(Ballot { comment, .. })) = &job.work
-        {
-            let reply =
-                Effect::Reply { to: comment.clone(), marker: "gave-up".to_owned(), text: answer::gave_up() };
+        if let Some((to, whom)) = unanswered(&job.work) {
+            let reply = Effect::Reply { to, whom, marker: "gave-up".to_owned(), text: answer::gave_up() };
             commit.jobs.extend(self.app.effect(reply, now).ok());
         }
         // Polling finds the comment again: it was answered, once.
@@ -298,6 +313,23 @@ fn is_poisoned(job: &LeasedJob) -> bool {
     matches!(job.work, Work::Event(_)) && job.attempts >= MOST_UNREADABLE
 }
 
+/// The comment that a job given up leaves without an answer, and who wrote it, if that was ever read.
+fn unanswered(work: &Work) -> Option<(CommentRef, Account)> {
+    match work {
+        Work::Event(Event::Commented { comment, heard, .. }) => {
+            let id = match heard {
+                Heard::Hook { author, .. } => *author,
+                Heard::Poll => UserId(0),
+            };
+            Some((comment.clone(), Account { id, username: String::new(), bot: false }))
+        }
+        Work::Effect(Effect::CastVote(Ballot { source: Source::Comment { comment, .. }, voter, .. })) => {
+            Some((comment.clone(), voter.clone()))
+        }
+        Work::Event(_) | Work::Effect(_) | Work::Look(_) => None,
+    }
+}
+
 /// The comment of a job that is given up. Whose it is may never have been read: then it is nobody's.
 fn given_up(work: &Work) -> Option<TakenCommand> {
     let Work::Event(Event::Commented { comment, at, heard }) = work else { return None };
@@ -305,8 +337,15 @@ fn given_up(work: &Work) -> Option<TakenCommand> {
         Heard::Hook { author, .. } => *author,
         Heard::Poll => UserId(0),
     };
-    let (comment, line, outcome) = (comment.clone(), TakenCommand::WHOLE, "given up".to_owned());
-    Some(TakenCommand { comment, line, by, at: *at, outcome, named: true })
+    Some(TakenCommand {
+        source: comment.key(),
+        conversation: comment.conversation.clone(),
+        line: TakenCommand::WHOLE,
+        by,
+        at: *at,
+        outcome: "given up".to_owned(),
+        named: true,
+    })
 }
 
 /// Longer the longer it has waited already: whoever waits for others doesn't ask the forge every second.
@@ -319,16 +358,20 @@ fn may_die(work: &Work) -> bool {
     use crate::domain::effect::Look;
     match work {
         Work::Effect(Effect::Release { .. } | Effect::Reject { .. })
-        | Work::Look(Look::Open { .. } | Look::Sweep { .. }) => false,
+        | Work::Look(Look::Open { .. } | Look::Sweep { .. } | Look::Missed { .. }) => false,
         Work::Effect(
             Effect::CastVote(_)
             | Effect::SyncCard { .. }
+            | Effect::SyncButtons { .. }
+            | Effect::Report { .. }
             | Effect::Reply { .. }
             | Effect::Say { .. }
             | Effect::React { .. },
         )
         | Work::Event(_)
-        | Work::Look(Look::Project { .. } | Look::Deployment { .. } | Look::Comments { .. }) => true,
+        | Work::Look(
+            Look::Run { .. } | Look::Project { .. } | Look::Deployment { .. } | Look::Comments { .. },
+        ) => true,
     }
 }
 

@@ -156,6 +156,7 @@ fn told(entry: &Entry) -> (String, String, String) {
         Entry::Rejecting { by, .. } => ("rejecting", by.username.clone(), None),
         Entry::Settled { outcome } => ended(outcome),
         Entry::Superseded => ("superseded", String::new(), None),
+        Entry::Asked { .. } => ("asked", String::new(), None),
         Entry::Placed { .. } => ("shown", String::new(), None),
     };
     (what.to_owned(), who, reason.unwrap_or_default())
@@ -171,6 +172,8 @@ fn ended(outcome: &Ending) -> (&'static str, String, Option<String>) {
         Ending::Failed => ("failed", String::new()),
         Ending::Rejected => ("rejection carried out", String::new()),
         Ending::Cancelled => ("cancelled", String::new()),
+        Ending::AskedAgain => ("asked again", String::new()),
+        Ending::Strayed => ("strayed", String::new()),
         Ending::Bypassed(by) => ("bypassed", name(by)),
         Ending::Gone => ("gone", String::new()),
     };

@@ -1,7 +1,7 @@
 //! From a checked configuration to a house that can run: the only file that names every adapter.
 
 use crate::app::worker::Worker;
-use crate::app::{App, Desk, Stopped};
+use crate::app::{App, Desk, Stopped, Ways};
 use crate::config::{Config, GitLab, MergeRequestApproval, StoreUrl};
 use crate::domain::id::ForgeName;
 use crate::forge::gitlab::webhook::GitLabInbound;
@@ -175,7 +175,8 @@ fn desk(settings: &GitLab, http: &Http, clock: &Arc<dyn Clock>) -> Result<Desk, 
         MergeRequestApproval::Ignore => false,
     };
     let forge = Arc::new(gitlab(settings, http, clock)?);
-    Ok(Desk { forge, poll: settings.poll, hint, exact_case: true })
+    let ways = Ways { exact_case: true, slash: false, asks_again: false };
+    Ok(Desk { forge, poll: settings.poll, hint, log: None, ways })
 }
 
 fn inbound(settings: &GitLab) -> Result<Arc<dyn Inbound>, BuildError> {

@@ -36,7 +36,7 @@ impl<'a> Section<'a> {
     fn of(environment: &'a str, deployments: &'a [Deployment]) -> Self {
         let mut mine: Vec<&Deployment> =
             deployments.iter().filter(|d| d.description.environment == environment).collect();
-        mine.sort_by_key(|d| std::cmp::Reverse(d.description.number));
+        mine.sort_by_key(|d| std::cmp::Reverse(d.age()));
         let newest_run = newest_run(mine.iter().copied());
         let (mut newest, older): (Vec<_>, Vec<_>) =
             mine.into_iter().partition(|d| Some(d.description.run) == newest_run);
@@ -55,13 +55,13 @@ impl<'a> Section<'a> {
                 && !shown.contains(&d.description.number)
         });
         let mut older: Vec<&Deployment> = retried.chain(older).collect();
-        older.sort_by_key(|d| std::cmp::Reverse(d.description.number));
+        older.sort_by_key(|d| std::cmp::Reverse(d.age()));
         Self { environment, newest, older }
     }
 }
 
-/// The run of the deployment with the highest number.
+/// The run of the newest deployment.
 #[expect(single_use_lifetimes, reason = "an anonymous lifetime can't be named in an argument's impl Trait")]
 pub fn newest_run<'a>(deployments: impl Iterator<Item = &'a Deployment>) -> Option<i64> {
-    deployments.into_iter().max_by_key(|d| d.description.number).map(|d| d.description.run)
+    deployments.into_iter().max_by_key(|d| d.age()).map(|d| d.description.run)
 }

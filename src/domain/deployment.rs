@@ -1,7 +1,7 @@
 //! A deployment as we keep it: what it is, and where it stands.
 
 use super::actor::{Account, Known};
-use super::id::{Conversation, DeploymentId, ForgeName, Project};
+use super::id::{Conversation, DeploymentId, ForgeName, Native, Project};
 use super::ledger::{Entry, Outcome, RuleStanding, Vote};
 use super::policy::Gate;
 use jiff::Timestamp;
@@ -21,6 +21,8 @@ pub enum Status {
     Rejecting,
     /// Released; the forge runs it.
     Released,
+    /// Released, and its run asked again: the later round tells how it went on.
+    Passed,
     /// Finished well.
     Deployed,
     /// Released, and its job failed.
@@ -43,6 +45,22 @@ impl Status {
             Self::Releasing
             | Self::Rejecting
             | Self::Released
+            | Self::Passed
+            | Self::Deployed
+            | Self::Failed
+            | Self::Rejected
+            | Self::Cancelled
+            | Self::Bypassed
+            | Self::Gone => false,
+        }
+    }
+
+    /// Whether a vote or a carried-out decision is still to come: the gate is ours until then.
+    pub fn is_open(self) -> bool {
+        match self {
+            Self::Blocked | Self::Approved | Self::Releasing | Self::Rejecting => true,
+            Self::Released
+            | Self::Passed
             | Self::Deployed
             | Self::Failed
             | Self::Rejected
@@ -61,7 +79,9 @@ impl Status {
             | Self::Rejecting
             | Self::Released
             | Self::Bypassed => false,
-            Self::Deployed | Self::Failed | Self::Rejected | Self::Cancelled | Self::Gone => true,
+            Self::Passed | Self::Deployed | Self::Failed | Self::Rejected | Self::Cancelled | Self::Gone => {
+                true
+            }
         }
     }
 
@@ -73,6 +93,7 @@ impl Status {
             Self::Releasing => "releasing",
             Self::Rejecting => "rejecting",
             Self::Released => "released",
+            Self::Passed => "passed",
             Self::Deployed => "deployed",
             Self::Failed => "failed",
             Self::Rejected => "rejected",
@@ -83,12 +104,13 @@ impl Status {
     }
 
     /// Every status, for reading words back.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Blocked,
         Self::Approved,
         Self::Releasing,
         Self::Rejecting,
         Self::Released,
+        Self::Passed,
         Self::Deployed,
         Self::Failed,
         Self::Rejected,
@@ -108,12 +130,18 @@ impl Status {
 pub struct Description {
     /// Identity.
     pub id: DeploymentId,
+    /// What the forge knows it by.
+    pub native: Native,
+    /// How often the forge has asked for it by that name, from 1.
+    pub round: u32,
     /// The forge it is on.
     pub forge: ForgeName,
     /// Its project, with the path of that time.
     pub project: Project,
     /// The number people use, printed `d4711`.
     pub number: i64,
+    /// Which of two deployments of an environment is the newer one: the higher.
+    pub order: i64,
     /// Environment name.
     pub environment: String,
     /// The full SHA it would deploy.
@@ -168,6 +196,8 @@ pub struct Deployment {
     pub standing: Vec<RuleStanding>,
     /// What the forge did last.
     pub outcome: Option<Outcome>,
+    /// The forge's deliveries that asked for it.
+    pub asked: Vec<String>,
 }
 
 impl Deployment {
@@ -183,6 +213,7 @@ impl Deployment {
             votes: Vec::new(),
             standing,
             outcome: None,
+            asked: Vec::new(),
         };
         for entry in entries {
             deployment.add(entry);
@@ -204,10 +235,16 @@ impl Deployment {
                 self.outcome = None;
             }
             Entry::Settled { outcome } => self.outcome = Some(outcome),
+            Entry::Asked { delivery } => self.asked.push(delivery),
             Entry::Superseded => self.superseded = true,
             Entry::Placed { conversation } => self.description.conversation = Some(conversation),
             Entry::Opened { .. } | Entry::Releasing { .. } | Entry::Rejecting { .. } => {}
         }
+    }
+
+    /// Where it stands among others of its environment: the highest is the newest.
+    pub fn age(&self) -> (i64, i64) {
+        (self.description.order, self.description.number)
     }
 
     /// Shorthand for its identity.

@@ -1,8 +1,10 @@
 //! What the world is to be told. Written with the decision, delivered from the queue.
 
 use super::actor::Account;
-use super::id::{CommentRef, Conversation, DeploymentId, ForgeName, ProjectId};
-use super::ledger::Word;
+use super::deployment::Description;
+use super::id::{CommentRef, Conversation, DeploymentId, ForgeName, Place, ProjectId};
+use super::ledger::{Source, Word};
+use super::policy::Gate;
 use super::wording::Prose;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -28,10 +30,22 @@ pub enum Effect {
         /// Which.
         conversation: Conversation,
     },
+    /// Bring the buttons of a deployment up to date, where the forge can show some.
+    SyncButtons {
+        /// Which.
+        deployment: DeploymentId,
+    },
+    /// Tell in the forge's own pages how a deployment stands that waits for us.
+    Report {
+        /// Which.
+        deployment: DeploymentId,
+    },
     /// Answer a comment, once.
     Reply {
         /// Which comment.
         to: CommentRef,
+        /// Who wrote it.
+        whom: Account,
         /// Tells one answer from another below the same comment (`1`, `2`, `vote/…`).
         marker: String,
         /// The whole answer.
@@ -53,6 +67,24 @@ pub enum Effect {
     },
 }
 
+/// Everything that shows how a deployment stands, to be brought up to date when it changes.
+pub fn shown_by(deployment: &Description) -> Vec<Effect> {
+    let Some(conversation) = deployment.conversation.clone() else { return Vec::new() };
+    let in_a_request = matches!(conversation.place, Place::MergeRequest(_));
+    let mut effects = vec![Effect::SyncCard { conversation }];
+    match deployment.gate {
+        Gate::Native | Gate::ManualJob => {}
+        Gate::ProtectionRule => {
+            let deployment = deployment.id.clone();
+            if in_a_request {
+                effects.push(Effect::SyncButtons { deployment: deployment.clone() });
+            }
+            effects.push(Effect::Report { deployment });
+        }
+    }
+    effects
+}
+
 /// A vote on its way to the forge, in a person's name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ballot {
@@ -66,10 +98,8 @@ pub struct Ballot {
     pub reason: Option<String>,
     /// When they said so, by the platform.
     pub at: Timestamp,
-    /// The comment that said so.
-    pub comment: CommentRef,
-    /// Which line of it, from 0.
-    pub line: u32,
+    /// Where they said so.
+    pub source: Source,
     /// The rule that our matching chose for them, by the forge's label.
     pub represented_as: Option<String>,
 }
@@ -87,6 +117,20 @@ pub enum Look {
     Sweep {
         /// Which forge.
         forge: ForgeName,
+    },
+    /// Deliveries that the forge's own log calls failed.
+    Missed {
+        /// Which forge.
+        forge: ForgeName,
+    },
+    /// One run: what waits in it.
+    Run {
+        /// Which forge.
+        forge: ForgeName,
+        /// Which project.
+        project: ProjectId,
+        /// The forge's number of the run.
+        run: i64,
     },
     /// One project: what waits there.
     Project {

@@ -1,6 +1,7 @@
 //! What a delivery says, in the house's words. An event only says where to look.
 
-use super::id::{CommentRef, Conversation, ForgeName, ProjectId, UserId};
+use super::id::{CommentRef, Conversation, ForgeName, Native, ProjectId, UserId};
+use super::ledger::Word;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -38,11 +39,26 @@ pub enum Event {
         forge: ForgeName,
         /// The project.
         project: ProjectId,
-        /// The forge's number of the deployment.
-        number: i64,
+        /// Which deployment.
+        native: Native,
         /// When it changed to waiting, if that is what the hook says: the forge's time.
         blocked_at: Option<Timestamp>,
     },
+    /// A run changed, or asks us for a decision.
+    RunChanged {
+        /// The forge.
+        forge: ForgeName,
+        /// The project.
+        project: ProjectId,
+        /// The forge's number of the run.
+        run: i64,
+        /// Something in it may wait; else only what we know of it is looked at.
+        waits: bool,
+        /// What we are asked for, if that is what the delivery says.
+        asked: Option<Asked>,
+    },
+    /// Somebody pressed a button of ours. Who it was stands nowhere else, so the signed delivery is believed.
+    Pressed(Press),
     /// Something in a project may wait (earlier forges tell no more).
     SomethingWaits {
         /// The forge.
@@ -59,14 +75,42 @@ pub enum Event {
     },
 }
 
+/// The forge asks us for a decision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// On which environment.
+    pub environment: String,
+    /// The forge's id of the delivery, stable over its retries.
+    pub delivery: String,
+}
+
+/// A button of ours, pressed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Press {
+    /// The platform's id of the press, stable over its retries.
+    pub id: String,
+    /// Where the buttons belong to.
+    pub conversation: Conversation,
+    /// The number of the deployment.
+    pub number: i64,
+    /// The version of the deployment that the buttons showed.
+    pub version: i64,
+    /// Who pressed.
+    pub by: UserId,
+    /// What the button says.
+    pub word: Word,
+}
+
 impl Event {
     /// Deliveries with one key are processed one after the other, in the platform's order.
     pub fn key(&self) -> String {
         match self {
             Self::Commented { comment, .. } => comment.conversation.key(),
-            Self::DeploymentChanged { forge, project, number, .. } => {
-                format!("{forge}/{}/{number}", project.0)
+            Self::DeploymentChanged { forge, project, native, .. } => {
+                format!("{forge}/{}/{native}", project.0)
             }
+            Self::RunChanged { forge, project, run, .. } => format!("{forge}/{}/run/{run}", project.0),
+            Self::Pressed(press) => press.conversation.key(),
             Self::SomethingWaits { forge, project } => format!("{forge}/{}", project.0),
             Self::MergeRequestApproved { conversation, .. } => conversation.key(),
         }
@@ -76,7 +120,10 @@ impl Event {
     pub fn forge(&self) -> &ForgeName {
         match self {
             Self::Commented { comment, .. } => &comment.conversation.forge,
-            Self::DeploymentChanged { forge, .. } | Self::SomethingWaits { forge, .. } => forge,
+            Self::DeploymentChanged { forge, .. }
+            | Self::RunChanged { forge, .. }
+            | Self::SomethingWaits { forge, .. } => forge,
+            Self::Pressed(press) => &press.conversation.forge,
             Self::MergeRequestApproved { conversation, .. } => &conversation.forge,
         }
     }

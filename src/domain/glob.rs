@@ -9,6 +9,7 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Glob {
     pattern: String,
+    folded: bool,
     pieces: Vec<Piece>,
 }
 
@@ -50,11 +51,21 @@ impl Glob {
         if pattern.chars().nth(LONGEST).is_some() {
             return Err(BadGlob::TooLong);
         }
-        Ok(Self { pattern: pattern.to_owned(), pieces: pieces(pattern) })
+        Ok(Self { pattern: pattern.to_owned(), folded: false, pieces: pieces(pattern) })
     }
 
-    /// Whether the whole text matches. Case counts.
+    /// The same pattern for names that are the same whatever their case.
+    pub fn without_case(self) -> Self {
+        let pattern = self.pattern.to_lowercase();
+        Self { pieces: pieces(&pattern), folded: true, pattern }
+    }
+
+    /// Whether the whole text matches. Case counts, unless [`Glob::without_case`] said otherwise.
     pub fn matches(&self, text: &str) -> bool {
+        if self.folded { self.covers(&text.to_lowercase()) } else { self.covers(text) }
+    }
+
+    fn covers(&self, text: &str) -> bool {
         // `reached[i]`: the first i pieces can stand for what was read so far.
         let mut reached = vec![false; self.pieces.len() + 1];
         if let Some(start) = reached.first_mut() {

@@ -45,16 +45,48 @@ pub struct Project {
     pub path: String,
 }
 
-/// Identity of one deployment across forges: `forge/project/native`, where `native` is what the forge
-/// identifies it by (GitLab: the deployment id).
+/// What a forge knows one deployment by, within its project (GitLab: the deployment id; GitHub: run, attempt
+/// and environment). Only the forge's adapter reads it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Native(String);
+
+impl Native {
+    /// Wraps what an adapter made.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text, for the adapter.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Native {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Identity of one deployment across forges: `forge/project/native`. Where a forge asks again for a
+/// deployment that has ended, that is another round: `forge/project/2:native`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct DeploymentId(String);
 
 impl DeploymentId {
-    /// Builds the identity from its parts.
-    pub fn new(forge: &ForgeName, project: ProjectId, native: impl fmt::Display) -> Self {
-        Self(format!("{forge}/{}/{native}", project.0))
+    /// Builds the identity of a first round from its parts.
+    pub fn new(forge: &ForgeName, project: ProjectId, native: &Native) -> Self {
+        Self::of_round(forge, project, native, 1)
+    }
+
+    /// Builds the identity of a round, counted from 1.
+    pub fn of_round(forge: &ForgeName, project: ProjectId, native: &Native, round: u32) -> Self {
+        Self(match round {
+            0 | 1 => format!("{forge}/{}/{native}", project.0),
+            round => format!("{forge}/{}/{round}:{native}", project.0),
+        })
     }
 
     /// Reads an identity back from the store or an address.
@@ -111,10 +143,43 @@ impl Conversation {
 pub struct CommentRef {
     /// The conversation it was written in.
     pub conversation: Conversation,
+    /// What was written: numbers of one kind say nothing of another's.
+    #[serde(default, skip_serializing_if = "CommentKind::is_comment")]
+    pub kind: CommentKind,
     /// The forge's number of the comment.
     pub comment: i64,
     /// The forge's id of the discussion (thread); `None` where the forge has none or it isn't known.
     pub discussion: Option<String>,
+}
+
+/// Kinds of comments that a forge numbers apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CommentKind {
+    /// A comment of the conversation itself.
+    #[default]
+    Comment,
+    /// The text of a review of the whole pull request.
+    Review,
+}
+
+impl CommentKind {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+    fn is_comment(&self) -> bool {
+        *self == Self::Comment
+    }
+}
+
+impl CommentRef {
+    /// The text under which the store keeps it: `gitlab/42/mr/7#99` or `github/42/mr/7#review-99`. The
+    /// discussion is no part of it: polling may not know it.
+    pub fn key(&self) -> String {
+        let kind = match self.kind {
+            CommentKind::Comment => "",
+            CommentKind::Review => "review-",
+        };
+        format!("{}#{kind}{}", self.conversation.key(), self.comment)
+    }
 }
 
 /// A SHA as people read it: its first eight characters.

@@ -36,6 +36,11 @@ pub enum Source {
     },
     /// The forge's own pages.
     Forge,
+    /// A button that we showed.
+    Button {
+        /// The platform's id of the press.
+        press: String,
+    },
 }
 
 /// One person's word on one deployment.
@@ -71,6 +76,10 @@ pub enum Outcome {
     Rejected,
     /// It was cancelled or skipped.
     Cancelled,
+    /// It was released, and then its run asked again: the next round tells how it went on.
+    AskedAgain,
+    /// Its run was started again while it was being released: the release may have gone to the new attempt.
+    Strayed,
     /// Started past the gate, by this account if the forge tells.
     Bypassed(Option<Account>),
     /// It no longer exists.
@@ -160,6 +169,11 @@ pub enum Entry {
     },
     /// A later deployment of the same environment runs or has run.
     Superseded,
+    /// The forge asked us for a decision on it.
+    Asked {
+        /// The forge's id of the delivery.
+        delivery: String,
+    },
     /// It was recorded silently and now has a card, in this conversation.
     Placed {
         /// Where its card stands from now on.
@@ -171,7 +185,7 @@ impl Entry {
     /// The status after this entry, given the one before.
     pub fn next(&self, before: Status) -> Status {
         match self {
-            Self::Voted { .. } | Self::Superseded | Self::Placed { .. } => before,
+            Self::Voted { .. } | Self::Superseded | Self::Asked { .. } | Self::Placed { .. } => before,
             Self::Releasing { .. } => Status::Releasing,
             Self::Opened { .. } | Self::ReleaseUndone { .. } => Status::Blocked,
             Self::Rejecting { .. } => Status::Rejecting,
@@ -188,7 +202,8 @@ impl Outcome {
             Self::Deployed => Status::Deployed,
             Self::Failed => Status::Failed,
             Self::Rejected => Status::Rejected,
-            Self::Cancelled => Status::Cancelled,
+            Self::Cancelled | Self::Strayed => Status::Cancelled,
+            Self::AskedAgain => Status::Passed,
             Self::Bypassed(_) => Status::Bypassed,
             Self::Gone => Status::Gone,
         }

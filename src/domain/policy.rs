@@ -12,6 +12,50 @@ pub enum Gate {
     Native,
     /// A manual job; advisory, since whoever may run it can press play.
     ManualJob,
+    /// A custom deployment protection rule, which asks us.
+    ProtectionRule,
+}
+
+impl Gate {
+    /// Our decision is handed to the forge, which keeps it: nobody can take it back from there.
+    pub fn keeps_decisions(self) -> bool {
+        match self {
+            Self::Native | Self::ProtectionRule => true,
+            Self::ManualJob => false,
+        }
+    }
+}
+
+/// A role in a repository, in the order of what it may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// May push.
+    Write,
+    /// May manage the repository without its dangerous settings.
+    Maintain,
+    /// May do everything.
+    Admin,
+}
+
+impl Role {
+    /// The access level that stands for it, on the scale of [`Grantee::AccessLevel`].
+    pub fn level(self) -> i32 {
+        match self {
+            Self::Write => 30,
+            Self::Maintain => 40,
+            Self::Admin => 50,
+        }
+    }
+
+    /// The forge's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Write => "write",
+            Self::Maintain => "maintain",
+            Self::Admin => "admin",
+        }
+    }
 }
 
 /// To whom a rule grants the right to approve.
@@ -36,6 +80,10 @@ pub enum Grantee {
         /// Members inherited from parent groups count too.
         inherited: bool,
     },
+    /// Active members of a team, by `organisation/team`; those of its child teams are among them.
+    Team(String),
+    /// Everybody with at least this role in the repository.
+    Role(Role),
     /// Everybody with at least this access level in the project (30 developer, 40 maintainer, 50 owner, 60 admin).
     AccessLevel(i32),
 }

@@ -1,8 +1,8 @@
-//! Prose in GitLab's Markdown. Foreign text can neither ping, refer, format, break out of its line nor run
+//! Prose in the forges' Markdown. Foreign text can neither ping, refer, format, break out of its line nor run
 //! a quick action.
 
 use crate::domain::actor::Account;
-use crate::domain::wording::{Block, Prose, Span};
+use crate::domain::wording::{Block, Prose, Span, Term};
 use url::Url;
 
 /// The longest piece of foreign text that is shown, in characters.
@@ -10,8 +10,29 @@ pub const LONGEST: usize = 500;
 /// Breaks a word for GitLab's reference filters and stays unseen by people.
 const BREAK: char = '\u{200b}';
 
+/// What a forge calls the things that every forge has.
+#[derive(Clone, Copy, Debug)]
+pub struct Dialect {
+    /// The product.
+    pub forge: &'static str,
+    /// Its merge requests.
+    pub request: &'static str,
+    /// Its pipelines.
+    pub pipeline: &'static str,
+}
+
+impl Dialect {
+    fn word(&self, term: Term) -> &'static str {
+        match term {
+            Term::Forge => self.forge,
+            Term::Request => self.request,
+            Term::Pipeline => self.pipeline,
+        }
+    }
+}
+
 /// The whole text of a comment, with a marker behind it that people don't see.
-pub fn render(prose: &Prose, marker: &str) -> String {
+pub fn render(prose: &Prose, marker: &str, dialect: &Dialect) -> String {
     let mut text = String::new();
     let mut after_item = false;
     for block in &prose.0 {
@@ -24,7 +45,7 @@ pub fn render(prose: &Prose, marker: &str) -> String {
             text.push_str(if item && after_item { "\n" } else { "\n\n" });
         }
         text.push_str(&lead);
-        text.extend(spans.0.iter().map(span));
+        text.extend(spans.0.iter().map(|part| span(part, dialect)));
         after_item = item;
     }
     text.push_str("\n\n");
@@ -49,7 +70,7 @@ fn no_quick_action(line: &str) -> String {
     if bare.starts_with('/') { format!("{BREAK}{bare}") } else { line.to_owned() }
 }
 
-fn span(span: &Span) -> String {
+fn span(span: &Span, dialect: &Dialect) -> String {
     match span {
         Span::Text(words) => own(words),
         Span::Strong(words) => format!("**{}**", own(words)),
@@ -57,7 +78,7 @@ fn span(span: &Span) -> String {
         Span::Code(words) => code(words),
         Span::Person(account) => inline(&account.username),
         Span::Mention(account) => mention(account),
-        Span::Forge => "GitLab".to_owned(),
+        Span::Term(term) => dialect.word(*term).to_owned(),
         Span::Link { label, url } => link(label, url),
     }
 }
@@ -175,6 +196,8 @@ mod tests {
     use proptest::prelude::*;
     use rstest::rstest;
 
+    const DIALECT: Dialect = Dialect { forge: "GitLab", request: "merge request", pipeline: "pipeline" };
+
     fn account(username: &str) -> Account {
         Account { id: UserId(1), username: username.to_owned(), bot: false }
     }
@@ -228,9 +251,9 @@ mod tests {
 
     #[test]
     fn only_a_mention_notifies() {
-        assert_eq!(span(&Span::Mention(account("dana.d-1"))), "@dana.d-1");
-        assert_eq!(span(&Span::Person(account("dana"))), "dana");
-        assert_eq!(span(&Span::Mention(account("dana\n/approve"))), "dana /approve");
+        assert_eq!(span(&Span::Mention(account("dana.d-1")), &DIALECT), "@dana.d-1");
+        assert_eq!(span(&Span::Person(account("dana")), &DIALECT), "dana");
+        assert_eq!(span(&Span::Mention(account("dana\n/approve")), &DIALECT), "dana /approve");
     }
 
     #[test]
@@ -250,7 +273,7 @@ mod tests {
             Block::Paragraph(Line(vec![Span::Text("/deploy".into())])),
         ]);
         assert_eq!(
-            render(&prose, "countersign:1"),
+            render(&prose, "countersign:1", &DIALECT),
             "### production\n\nWaits for **1 approval**\n\n- `@countersign approve`\n  - \\# no\n\n\
              \u{200b}/deploy\n\n<!-- countersign:1 -->"
         );
@@ -297,7 +320,7 @@ mod tests {
         fn a_whole_comment_runs_nothing(foreign in hostile(), marker in hostile()) {
             let spans = || Line(vec![Span::Foreign(foreign.clone()), Span::Text(" ".into()), Span::Code(foreign.clone())]);
             let prose = Prose(vec![Block::Paragraph(spans()), Block::Item(0, spans()), Block::Heading(spans())]);
-            let text = render(&prose, &marker);
+            let text = render(&prose, &marker, &DIALECT);
             prop_assert!(text.lines().all(|line| !line.trim_start().starts_with('/')));
             prop_assert_eq!(text.lines().count(), 7);
         }

@@ -13,6 +13,12 @@ pub enum Failure {
         /// When the forge said to come back.
         retry_after: Option<Duration>,
     },
+    /// We ourselves hold back, so that the forge's limits are kept: nothing was sent.
+    #[error("held back to keep the forge's limits")]
+    HeldBack {
+        /// When it may be tried again, from now.
+        wait: Duration,
+    },
     /// A write was sent and its answer is lost: it may or may not have been done.
     #[error("{what}; whether it was done is unknown")]
     UnknownOutcome {
@@ -70,6 +76,7 @@ impl Failure {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unavailable { .. }
+            | Self::HeldBack { .. }
             | Self::UnknownOutcome { .. }
             | Self::Unauthorized(_)
             | Self::Unreadable(_) => true,

@@ -4,7 +4,7 @@ use super::failure::Failure;
 use crate::domain::actor::Account;
 use crate::domain::deployment::Description;
 use crate::domain::facts::Person;
-use crate::domain::id::{CommentRef, Conversation, ForgeName, Project, ProjectId, UserId};
+use crate::domain::id::{CommentRef, Conversation, ForgeName, Native, Project, ProjectId, UserId};
 use crate::domain::ledger::Word;
 use crate::domain::policy::Rule;
 use crate::domain::wording::Prose;
@@ -14,8 +14,12 @@ use jiff::Timestamp;
 /// A deployment as the forge shows it right now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sighting {
-    /// The forge's number of the deployment.
-    pub number: i64,
+    /// What the forge knows it by.
+    pub native: Native,
+    /// The number people use on the forge; `None` where it has none, and ours is used.
+    pub number: Option<i64>,
+    /// Which of two deployments of an environment is the newer one: the higher.
+    pub order: i64,
     /// Environment name.
     pub environment: String,
     /// Full SHA.
@@ -32,14 +36,17 @@ pub struct Sighting {
     pub job: Option<JobSeen>,
     /// Address for people.
     pub url: Option<String>,
-    /// Who started it (GitLab: `deployment.user`).
-    pub started_by: Option<Account>,
+    /// Who started it, as far as this look shows (GitLab: `deployment.user`; GitHub: actor and triggering
+    /// actor of the run).
+    pub started_by: Vec<Account>,
     /// Made.
     pub created_at: Timestamp,
     /// Last changed.
     pub updated_at: Timestamp,
     /// Where it stands.
     pub state: Progress,
+    /// Something besides our gate holds it as well (reviewers, a wait timer).
+    pub held_by_others: bool,
     /// Votes and rules on the forge; `None` in lists and where the forge has no approvals.
     pub approvals: Option<Approvals>,
 }
@@ -117,6 +124,8 @@ pub struct Comment {
     pub updated_at: Timestamp,
     /// Made by the forge itself, not by a person.
     pub system: bool,
+    /// The commit that it was written about, where the forge keeps that (a review).
+    pub about: Option<String>,
 }
 
 /// A merge or pull request, as far as cards and creators need it.
@@ -171,19 +180,33 @@ pub trait Lookup: Send + Sync {
     async fn active_projects(&self, since: Timestamp) -> Result<Vec<ActiveProject>, Failure>;
     /// Deployments that wait in a project, newest first, without their approvals.
     async fn waiting(&self, project: ProjectId) -> Result<Vec<Sighting>, Failure>;
-    /// Deployments that wait for one environment, newest first, without their approvals: one call, so at
-    /// most 100.
-    async fn waiting_in(&self, project: ProjectId, environment: &str) -> Result<Vec<Sighting>, Failure>;
-    /// The newest deployment of an environment that runs or has succeeded, without approvals.
+    /// Deployments that wait for one environment, newest first, without their approvals: a look, so at most
+    /// 100. Those of runs older than `since` may be left out.
+    async fn waiting_in(
+        &self,
+        project: ProjectId,
+        environment: &str,
+        since: Option<Timestamp>,
+    ) -> Result<Vec<Sighting>, Failure>;
+    /// Deployments that wait in one run, without their approvals.
+    async fn waiting_in_run(&self, project: ProjectId, run: i64) -> Result<Vec<Sighting>, Failure>;
+    /// The newest deployment of an environment that runs or has succeeded, without approvals; `None` also
+    /// where the forge doesn't tell.
     async fn newest_started(
         &self,
         project: ProjectId,
         environment: &str,
     ) -> Result<Option<Sighting>, Failure>;
     /// One deployment, with its approvals.
-    async fn deployment(&self, project: ProjectId, number: i64) -> Result<Sighting, Failure>;
-    /// Merge requests that contain a commit.
-    async fn merge_requests(&self, project: ProjectId, sha: &str) -> Result<Vec<MergeRequest>, Failure>;
+    async fn deployment(&self, project: ProjectId, native: &Native) -> Result<Sighting, Failure>;
+    /// What the forge knows a number by that people use; `None` where such numbers are ours.
+    fn numbered(&self, number: i64) -> Option<Native>;
+    /// Accounts that started a deployment and that a look at it doesn't show. Asked once for each: who
+    /// started it never changes.
+    async fn other_starters(&self, project: ProjectId, native: &Native) -> Result<Vec<Account>, Failure>;
+    /// The merge request that a deployment belongs to, where its ref doesn't name one: the one whose merge made
+    /// its commit, else the newest one that it is the head of.
+    async fn carrier(&self, project: ProjectId, sighting: &Sighting) -> Result<Option<i64>, Failure>;
     /// One merge request.
     async fn merge_request(&self, project: ProjectId, number: i64) -> Result<MergeRequest, Failure>;
     /// An account as a member of a project. Whether it is a bot may be kept, the rest is read anew.
@@ -203,14 +226,37 @@ pub trait Lookup: Send + Sync {
 /// Acting at the gate. Each call is one write; the caller has read the world right before.
 #[async_trait]
 pub trait Gatekeeper: Send + Sync {
-    /// Casts the bot's own vote in the forge's approvals.
-    async fn vote(&self, deployment: &Description, word: Word, comment: &str) -> Result<(), Failure>;
+    /// Casts the bot's own vote: in the forge's approvals, or as its protection rule.
+    async fn vote(&self, deployment: &Description, vote: &OwnVote) -> Result<Landed, Failure>;
+    /// Tells in the forge's own pages how a deployment stands that waits for us; where the forge has no
+    /// place for it, or no more of it, nothing happens.
+    async fn report(&self, deployment: &Description, text: &str) -> Result<(), Failure>;
     /// Casts a person's vote with the separate administrator token.
     async fn vote_as(&self, deployment: &Description, vote: &PersonsVote) -> Result<(), Failure>;
     /// Starts a job that is still manual.
     async fn play(&self, project: ProjectId, job: i64) -> Result<(), Failure>;
     /// Cancels a job that waits.
     async fn cancel(&self, project: ProjectId, job: i64) -> Result<(), Failure>;
+}
+
+/// A vote of the bot's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnVote {
+    /// Approved or rejected.
+    pub word: Word,
+    /// Comment shown on the forge, cut to the forge's limit by the adapter.
+    pub comment: String,
+    /// An earlier attempt may have cast it: the forge is asked first.
+    pub again: bool,
+}
+
+/// Where a vote of ours went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Landed {
+    /// To the deployment that was meant.
+    Here,
+    /// Its run was started again in the meantime: perhaps to the new attempt.
+    Astray,
 }
 
 /// A vote to be cast in a person's name.
@@ -245,8 +291,8 @@ pub trait Talk: Send + Sync {
     /// Our own account's comments in the conversation that carry this marker, newest first; one unless a
     /// frozen process doubled it.
     async fn find_own(&self, at: &Conversation, marker: &str) -> Result<Vec<i64>, Failure>;
-    /// Answers in the comment's discussion.
-    async fn reply(&self, to: &CommentRef, text: &str) -> Result<Posted, Failure>;
+    /// Answers in the comment's discussion; where there are no discussions, whoever is answered is named.
+    async fn reply(&self, to: &CommentRef, whom: &Account, text: &str) -> Result<Posted, Failure>;
     /// Writes a comment of its own.
     async fn post(&self, at: &Conversation, text: &str) -> Result<Posted, Failure>;
     /// Replaces the text of a comment of ours; `NotFound` when somebody deleted it.
@@ -257,6 +303,46 @@ pub trait Talk: Send + Sync {
     async fn delete(&self, at: &Conversation, comment: i64) -> Result<(), Failure>;
     /// Puts 👀 on a comment; already there is success, and so is a place without reactions.
     async fn react(&self, to: &CommentRef) -> Result<(), Failure>;
+    /// Shows the buttons of a deployment in its conversation, or takes them away; a forge without buttons
+    /// does nothing.
+    async fn sync_buttons(&self, at: &Conversation, buttons: &Buttons) -> Result<(), Failure>;
+}
+
+/// The buttons of one deployment. Texts are finished and escaped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Buttons {
+    /// The environment that they are named after.
+    pub environment: String,
+    /// The number of the deployment.
+    pub number: i64,
+    /// Its version: a press on older buttons can be told from a later one.
+    pub version: i64,
+    /// One line: how it stands.
+    pub title: String,
+    /// The details, in the forge's markup.
+    pub summary: String,
+    /// It still takes votes.
+    pub active: bool,
+    /// Where the details are.
+    pub url: Option<String>,
+}
+
+/// The forge's own log of its deliveries to us.
+#[async_trait]
+pub trait HookLog: Send + Sync {
+    /// Deliveries since then that never arrived well, oldest first; one that arrived later isn't among them.
+    async fn failed(&self, since: Timestamp) -> Result<Vec<MissedDelivery>, Failure>;
+    /// Asks for one again.
+    async fn redeliver(&self, delivery: &MissedDelivery) -> Result<(), Failure>;
+}
+
+/// A delivery that did not arrive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissedDelivery {
+    /// Stable over its retries.
+    pub id: String,
+    /// The number of the attempt in the forge's log.
+    pub attempt: i64,
 }
 
 /// A whole forge.

@@ -184,11 +184,13 @@ pub struct Change {
     pub entries: Vec<Entry>,
 }
 
-/// A command by nature's key: unique on forge, comment and line, kept as long as the deployment.
+/// A command by nature's key: unique on its source and line, kept as long as the deployment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TakenCommand {
-    /// The comment.
-    pub comment: CommentRef,
+    /// What it came by: [`CommentRef::key`], or [`TakenCommand::press`].
+    pub source: String,
+    /// Where it was given.
+    pub conversation: Conversation,
     /// Its line, from 0; [`TakenCommand::WHOLE`] for what concerns the whole comment.
     pub line: i64,
     /// Who gave it.
@@ -204,6 +206,11 @@ pub struct TakenCommand {
 impl TakenCommand {
     /// The line of what concerns the whole comment.
     pub const WHOLE: i64 = -1;
+
+    /// The source of what a pressed button says.
+    pub fn press(forge: &ForgeName, press: &str) -> String {
+        format!("{forge}#press-{press}")
+    }
 }
 
 /// What is kept of a conversation.
@@ -337,9 +344,9 @@ pub trait Store: Send + Sync {
 
     /// One deployment.
     async fn deployment(&self, id: &DeploymentId) -> Result<Option<Deployment>, StoreError>;
-    /// Deployments of a conversation, newest number first, at most `limit`.
+    /// Deployments of a conversation, newest first, at most `limit`.
     async fn deployments_in(&self, at: &Conversation, limit: u32) -> Result<Vec<Deployment>, StoreError>;
-    /// Deployments of a project with a number from the forge, at most `limit`, newest first; `status` narrows.
+    /// Deployments of a project, at most `limit`, newest first; `status` narrows.
     async fn deployments_of(
         &self,
         forge: &ForgeName,
@@ -349,8 +356,35 @@ pub trait Store: Send + Sync {
     ) -> Result<Vec<Deployment>, StoreError>;
     /// Identities of deployments that are not final, have a conversation and aren't superseded: what polling looks at.
     async fn watched(&self, forge: &ForgeName) -> Result<Vec<DeploymentId>, StoreError>;
-    /// Identities of non-final deployments of a project (silent and superseded ones too), with their numbers.
-    async fn open_numbers(
+    /// The deployment that people call by this number, if we hold it.
+    async fn numbered(
+        &self,
+        forge: &ForgeName,
+        project: ProjectId,
+        number: i64,
+    ) -> Result<Option<Deployment>, StoreError>;
+    /// Identities of all deployments of one run.
+    async fn of_run(
+        &self,
+        forge: &ForgeName,
+        project: ProjectId,
+        run: i64,
+    ) -> Result<Vec<DeploymentId>, StoreError>;
+    /// The number of a deployment whose forge has none: the next free one of its project, once given for good.
+    async fn give_number(
+        &self,
+        forge: &ForgeName,
+        project: ProjectId,
+        id: &DeploymentId,
+    ) -> Result<i64, StoreError>;
+    /// Whether a delivery is to be asked for again: it isn't stored, and wasn't asked for before.
+    async fn is_wanted(&self, source: &ForgeName, delivery: &str) -> Result<bool, StoreError>;
+    /// Keeps that a delivery was asked for again.
+    async fn asked_again(&self, source: &ForgeName, delivery: &str, now: Timestamp)
+    -> Result<(), StoreError>;
+    /// Identities of non-final deployments of a project (silent and superseded ones too), with their
+    /// `order`, oldest first.
+    async fn open(
         &self,
         forge: &ForgeName,
         project: ProjectId,
@@ -361,8 +395,8 @@ pub trait Store: Send + Sync {
     async fn room(&self, at: &Conversation) -> Result<Room, StoreError>;
     /// The text digest and author under which a hook announced a comment, and when we took that hook.
     async fn heard(&self, comment: &CommentRef) -> Result<Option<(String, UserId, Timestamp)>, StoreError>;
-    /// Whether a command of this comment (any line) was carried out.
-    async fn is_taken(&self, comment: &CommentRef) -> Result<bool, StoreError>;
+    /// Whether a command of this source (any line) was carried out.
+    async fn is_taken(&self, source: &str) -> Result<bool, StoreError>;
     /// How many comments of somebody whom no policy names were answered in a conversation since.
     async fn answers_to(&self, at: &Conversation, by: UserId, since: Timestamp) -> Result<u32, StoreError>;
 

@@ -2,7 +2,7 @@
 
 use crate::domain::deployment::Deployment;
 use crate::domain::event::Event;
-use crate::domain::id::{CommentRef, Conversation, DeploymentId, ForgeName, Place, ProjectId, UserId};
+use crate::domain::id::{Conversation, DeploymentId, ForgeName, Place, ProjectId, UserId};
 use crate::domain::ledger::{self, Entry, Sealed};
 use crate::ports::store::{
     KnownProject, Lane, Lease, LeasedJob, NewDelivery, NewJob, Room, StoreError, Work,
@@ -70,11 +70,6 @@ pub(super) fn json(value: &impl Serialize) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| unreadable(format!("a value can't be written: {error}")))
 }
 
-/// The text under which a comment is kept. The discussion is no part of it: polling may not know it.
-pub(super) fn comment_key(comment: &CommentRef) -> String {
-    format!("{}#{}", comment.conversation.key(), comment.comment)
-}
-
 /// Reads [`Conversation::key`] back.
 pub(super) fn conversation(key: &str) -> Result<Conversation, StoreError> {
     parse_conversation(key).ok_or_else(|| unreadable(format!("`{key}` names no conversation")))
@@ -111,7 +106,10 @@ fn platform_time(event: &Event) -> Option<Timestamp> {
     match event {
         Event::Commented { at, .. } => Some(*at),
         Event::DeploymentChanged { blocked_at, .. } => *blocked_at,
-        Event::SomethingWaits { .. } | Event::MergeRequestApproved { .. } => None,
+        Event::RunChanged { .. }
+        | Event::Pressed(_)
+        | Event::SomethingWaits { .. }
+        | Event::MergeRequestApproved { .. } => None,
     }
 }
 

@@ -1,5 +1,4 @@
 //! The statements. `$N` placeholders, times in milliseconds, ids as text: the same on every database.
-//! A comment's key is its conversation's key, `#` and its number.
 
 pub(super) mod delivery {
     pub(crate) const FORGET: &str = "DELETE FROM delivery WHERE (source, id) IN \
@@ -8,6 +7,14 @@ pub(super) mod delivery {
     pub(crate) const HEARD: &str = "SELECT digest, author, heard_at FROM heard WHERE comment = $1";
     pub(crate) const FORGET_HEARD: &str = "DELETE FROM heard WHERE comment IN \
         (SELECT comment FROM heard WHERE heard_at < $1 ORDER BY heard_at LIMIT $2)";
+
+    pub(crate) const IS_KNOWN: &str = "SELECT \
+        (SELECT COUNT(*) FROM delivery WHERE source = $1 AND id = $2) + \
+        (SELECT COUNT(*) FROM asked_again WHERE source = $1 AND id = $2)";
+    pub(crate) const ASKED_AGAIN: &str = "INSERT INTO asked_again (source, id, asked_at) VALUES ($1, $2, $3) \
+        ON CONFLICT (source, id) DO NOTHING";
+    pub(crate) const FORGET_ASKED: &str = "DELETE FROM asked_again WHERE (source, id) IN \
+        (SELECT source, id FROM asked_again WHERE asked_at < $1 ORDER BY asked_at LIMIT $2)";
 }
 
 pub(super) mod job {
@@ -70,40 +77,53 @@ pub(super) mod job {
 
 pub(super) mod deployment {
     pub(crate) const SAVE: &str = "INSERT INTO deployment \
-        (id, forge, project, number, conversation, status, final, superseded) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO UPDATE SET \
+        (id, forge, project, number, age, run, conversation, status, final, superseded) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO UPDATE SET \
         conversation = excluded.conversation, status = excluded.status, \
         final = excluded.final, superseded = excluded.superseded";
 
-    /// Whole chains of the deployments that the inner statement names, newest number first.
+    /// Whole chains of the deployments that the inner statement names, newest first.
     macro_rules! chains {
         ($which:literal) => {
             concat!(
                 "SELECT l.deployment, l.seq, l.at, l.format, l.body, l.hash FROM (",
                 $which,
-                ") d JOIN ledger l ON l.deployment = d.id ORDER BY d.number DESC, d.id DESC, l.seq"
+                ") d JOIN ledger l ON l.deployment = d.id \
+                 ORDER BY d.age DESC, d.number DESC, d.id DESC, l.seq"
             )
         };
     }
 
     pub(crate) const CHAINS_IN: &str = chains!(
-        "SELECT id, number FROM deployment WHERE conversation = $1 ORDER BY number DESC, id DESC LIMIT $2"
+        "SELECT id, age, number FROM deployment WHERE conversation = $1 \
+         ORDER BY age DESC, number DESC, id DESC LIMIT $2"
     );
     pub(crate) const CHAINS_OF: &str = chains!(
-        "SELECT id, number FROM deployment WHERE forge = $1 AND project = $2 \
-         ORDER BY number DESC, id DESC LIMIT $3"
+        "SELECT id, age, number FROM deployment WHERE forge = $1 AND project = $2 \
+         ORDER BY age DESC, number DESC, id DESC LIMIT $3"
     );
     pub(crate) const CHAINS_OF_STATUS: &str = chains!(
-        "SELECT id, number FROM deployment WHERE forge = $1 AND project = $2 AND status = $4 \
-         ORDER BY number DESC, id DESC LIMIT $3"
+        "SELECT id, age, number FROM deployment WHERE forge = $1 AND project = $2 AND status = $4 \
+         ORDER BY age DESC, number DESC, id DESC LIMIT $3"
     );
+    pub(crate) const CHAINS_OF_NUMBER: &str =
+        chains!("SELECT id, age, number FROM deployment WHERE forge = $1 AND project = $2 AND number = $3");
+    pub(crate) const OF_RUN: &str =
+        "SELECT id FROM deployment WHERE forge = $1 AND project = $2 AND run = $3 ORDER BY id";
 
     pub(crate) const WATCHED: &str = "SELECT id FROM deployment \
         WHERE forge = $1 AND NOT final AND NOT superseded AND conversation IS NOT NULL ORDER BY id";
     pub(crate) const WATCHED_ROOMS: &str = "SELECT DISTINCT conversation FROM deployment \
         WHERE forge = $1 AND NOT final AND NOT superseded AND conversation IS NOT NULL ORDER BY conversation";
-    pub(crate) const OPEN_NUMBERS: &str = "SELECT number, id FROM deployment \
-        WHERE forge = $1 AND project = $2 AND NOT final ORDER BY number, id";
+    pub(crate) const OPEN: &str = "SELECT age, id FROM deployment \
+        WHERE forge = $1 AND project = $2 AND NOT final ORDER BY age, number, id";
+}
+
+pub(super) mod number {
+    pub(crate) const GIVE: &str = "INSERT INTO number (deployment, forge, project, number) \
+        SELECT $1, $2, $3, COALESCE(MAX(number), 0) + 1 FROM number WHERE forge = $2 AND project = $3 \
+        ON CONFLICT (deployment) DO NOTHING";
+    pub(crate) const ONE: &str = "SELECT number FROM number WHERE deployment = $1";
 }
 
 pub(super) mod ledger {
@@ -117,10 +137,10 @@ pub(super) mod ledger {
 
 pub(super) mod command {
     pub(crate) const INSERT: &str = "INSERT INTO command \
-        (comment, line, conversation, author, at, outcome, named) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (comment, line) DO NOTHING";
-    pub(crate) const OF_COMMENT: &str = "SELECT COUNT(*) FROM command WHERE comment = $1";
-    pub(crate) const ANSWERED: &str = "SELECT COUNT(DISTINCT comment) FROM command \
+        (source, line, conversation, author, at, outcome, named) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (source, line) DO NOTHING";
+    pub(crate) const OF_SOURCE: &str = "SELECT COUNT(*) FROM command WHERE source = $1";
+    pub(crate) const ANSWERED: &str = "SELECT COUNT(DISTINCT source) FROM command \
         WHERE conversation = $1 AND author = $2 AND at >= $3 AND NOT named";
 }
 

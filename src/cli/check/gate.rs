@@ -14,6 +14,8 @@ impl Doctor<'_> {
         let place = format!("{}: {environment}", around.project.path);
         match (entry.gate, entry.vote_as, protection) {
             (Gate::ManualJob, _, protection) => self.manual_job(&place, protection),
+            // No entry on a GitLab has this gate: the configuration sees to that.
+            (Gate::ProtectionRule, ..) => {}
             (Gate::Native, _, None) => {
                 let text = format!("{place} isn't protected, so its deployments don't wait for approvals");
                 self.report.find(text, remedy(environment, bot));

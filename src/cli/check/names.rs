@@ -22,7 +22,7 @@ impl Doctor<'_> {
                         self.report.find(text, "correct `user_id`");
                     }
                 }
-                Grantee::GroupId { .. } | Grantee::AccessLevel(_) => {}
+                Grantee::Team(_) | Grantee::Role(_) | Grantee::GroupId { .. } | Grantee::AccessLevel(_) => {}
             }
         }
     }

@@ -187,6 +187,8 @@ impl Doctor<'_> {
                 Grantee::UserId(id) => *id == me.id,
                 Grantee::User(name) => name.eq_ignore_ascii_case(&me.username),
                 Grantee::AccessLevel(level) => bot.level >= *level,
+                Grantee::Role(role) => bot.level >= role.level(),
+                Grantee::Team(team) => self.forge.is_group_member(team, true, me.id).await.unwrap_or(false),
                 Grantee::GroupId { id, inherited } => {
                     let group = id.to_string();
                     self.forge.is_group_member(&group, *inherited, me.id).await.unwrap_or(false)

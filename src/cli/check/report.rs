@@ -65,7 +65,7 @@ impl Report {
 
 fn remedy(failure: &Failure) -> &'static str {
     match failure {
-        Failure::Unavailable { .. } | Failure::UnknownOutcome { .. } => {
+        Failure::Unavailable { .. } | Failure::HeldBack { .. } | Failure::UnknownOutcome { .. } => {
             "see whether the forge can be reached from here, and run the check again"
         }
         Failure::Unauthorized(_) => "make a new token with the scope `api` and put it into the configuration",

@@ -89,6 +89,7 @@ pub(crate) fn sentence(entry: &Entry) -> String {
         Entry::Rejecting { by, .. } => format!("Rejected by {}: GitLab is told to fail it.", by.username),
         Entry::Settled { outcome } => settled(outcome),
         Entry::Superseded => "A later deployment of this environment has run.".to_owned(),
+        Entry::Asked { .. } => "The forge asked for a decision.".to_owned(),
         Entry::Placed { .. } => "It got its card.".to_owned(),
     }
 }
@@ -109,6 +110,7 @@ fn voted(vote: &Vote, standing: &[RuleStanding]) -> String {
     };
     let place = match vote.source {
         Source::Comment { .. } => "in a comment",
+        Source::Button { .. } => "by a button",
         Source::Forge => "in GitLab's own pages",
     };
     let reason = vote.reason.as_ref().map(|reason| format!(": “{reason}”")).unwrap_or_default();
@@ -139,6 +141,8 @@ fn settled(outcome: &Outcome) -> String {
         Outcome::Failed => "Its job failed.".into(),
         Outcome::Rejected => "GitLab failed its job.".into(),
         Outcome::Cancelled => "Its job was cancelled.".into(),
+        Outcome::AskedAgain => "It was released, and its run asked again.".into(),
+        Outcome::Strayed => "Its run was started again while it was being released.".into(),
         Outcome::Bypassed(by) => format!("{} started it past its gate.", name(by.as_ref())),
         Outcome::Gone => "It no longer exists in GitLab.".into(),
     }

@@ -1,6 +1,6 @@
 //! What we answer to a command: one paragraph or list for each.
 
-use super::{Line, Prose, Spelling, approvals, grantees};
+use super::{Block, Line, Prose, Span, Spelling, approvals, grantees};
 use crate::domain::actor::Account;
 use crate::domain::deployment::{Deployment, Description, Status};
 use crate::domain::id::short_sha;
@@ -62,9 +62,9 @@ pub fn later_word_stands(deployment: &Description, later: Word) -> Prose {
 pub fn rejection_final(deployment: &Description) -> Prose {
     let line = Line::of("You rejected ").subject(deployment);
     Prose::paragraph(
-        line.text(
-            ". One rejection is final: the deployment fails. To deploy after all, run its pipeline again.",
-        ),
+        line.text(". One rejection is final: the deployment fails. To deploy after all, run its ")
+            .pipeline()
+            .text(" again."),
     )
 }
 
@@ -166,8 +166,12 @@ pub fn standing_of(deployment: &Deployment) -> Line {
         Status::Releasing => Line::of("it is approved and being released."),
         Status::Rejecting | Status::Rejected => rejected_by(deployment),
         Status::Released => started_by(deployment),
+        Status::Passed => Line::of("it was approved and released; its run then asked again."),
         Status::Deployed => Line::of("it is deployed."),
         Status::Failed => Line::of("it was started and its job failed. Retry the job for a new deployment."),
+        Status::Cancelled if deployment.outcome == Some(Outcome::Strayed) => Line::of(
+            "its run was started again while it was being released. The release may have gone to the new attempt: look at the run.",
+        ),
         Status::Cancelled => Line::of("its job was cancelled. Retry the job for a new deployment."),
         Status::Bypassed => match &deployment.outcome {
             Some(Outcome::Bypassed(Some(by))) => {
@@ -193,14 +197,16 @@ fn rejected_by(deployment: &Deployment) -> Line {
     let Some(vote) = rejection else {
         return Line::of("it was rejected in ")
             .forge()
-            .text(". Run its pipeline again for a new deployment.");
+            .text(". Run its ")
+            .pipeline()
+            .text(" again for a new deployment.");
     };
     let line = Line::of("it was rejected by ").person(&vote.by);
     let line = match &vote.reason {
         Some(reason) => line.text(" (").foreign(reason).text(")"),
         None => line,
     };
-    line.text(". One rejection is final; run its pipeline again for a new deployment.")
+    line.text(". One rejection is final; run its ").pipeline().text(" again for a new deployment.")
 }
 
 /// The forge took the person's vote (`vote_as = "sudo"`).
@@ -384,6 +390,21 @@ pub fn two_decisions(deployment: &Description) -> Prose {
     Prose::paragraph(line.text(", so none was carried out. Write the one you mean."))
 }
 
+/// A review is about one commit, and another is the head now.
+pub fn reviewed_another_commit(about: &str, head: &str) -> Prose {
+    Prose::paragraph(
+        Line::of("Your review is about ")
+            .code(short_sha(about))
+            .text(", and the ")
+            .request()
+            .text(" has moved on to ")
+            .code(short_sha(head))
+            .text(
+                ". Nothing was decided. If you mean the newer commit, write the command again in a comment.",
+            ),
+    )
+}
+
 /// A comment first seen by polling, touched since it was written.
 pub fn please_repeat() -> Prose {
     Prose::paragraph(Line::of(
@@ -396,7 +417,9 @@ pub fn merge_request_hint(by: Account, deployment: &Description, spelling: &Spel
     Prose::paragraph(
         Line::default()
             .with(super::Span::Mention(by))
-            .text(" approved the merge request itself. That names no deployment; to approve ")
+            .text(" approved the ")
+            .request()
+            .text(" itself. That names no deployment; to approve ")
             .subject(deployment)
             .text(", write ")
             .code(spelling.command(&format!("approve {}", deployment.environment)))
@@ -455,4 +478,22 @@ fn present(word: Word) -> &'static str {
         Word::Rejected => "reject",
         Word::Revoked => "revoke",
     }
+}
+
+/// A press that arrives behind a later word of the same person.
+pub fn pressed_before_your_last_word(deployment: &Description) -> Prose {
+    let line = Line::of("Your button for ").subject(deployment);
+    Prose::paragraph(line.text(
+        " was pressed before your last word on it, and that one stands. If you have changed your mind, press again.",
+    ))
+}
+
+/// An answer that stands by itself: it begins with whom it answers.
+pub fn to_person(account: &Account, text: Prose) -> Prose {
+    let mut blocks = text.0;
+    if let Some(Block::Paragraph(first)) = blocks.first_mut() {
+        let words = std::mem::take(first);
+        *first = Line::default().with(Span::Mention(account.clone())).text(" ").then(words);
+    }
+    Prose(blocks)
 }

@@ -7,7 +7,7 @@ use crate::domain::card::{Card, Section};
 use crate::domain::decide;
 use crate::domain::deployment::{Deployment, Status};
 use crate::domain::facts::Facts;
-use crate::domain::id::short_sha;
+use crate::domain::id::{Place, short_sha};
 use crate::domain::ledger::{Hold, Outcome, Word};
 use crate::domain::policy::Gate;
 use std::collections::BTreeMap;
@@ -64,12 +64,48 @@ fn word(status: Status) -> &'static str {
         Status::Releasing => "being released",
         Status::Rejecting | Status::Rejected => "rejected",
         Status::Released => "running",
+        Status::Passed => "released",
         Status::Deployed => "deployed",
         Status::Failed => "failed",
         Status::Cancelled => "cancelled",
         Status::Bypassed => "started past its gate",
         Status::Gone => "gone",
     }
+}
+
+/// The line above the buttons of a deployment: `Waiting for 2 approvals`.
+pub fn button_title(deployment: &Deployment) -> String {
+    match (deployment.status, super::missing(deployment)) {
+        (Status::Blocked, missing) if missing > 0 => format!("Waiting for {}", super::approvals(missing)),
+        (status, _) => {
+            let word = word(status);
+            let (first, rest) = word.split_at_checked(1).unwrap_or_default();
+            format!("{}{rest}", first.to_uppercase())
+        }
+    }
+}
+
+/// What stands behind the buttons: who may approve, who has, how to act in words.
+pub fn button_summary(deployment: &Deployment, spelling: &Spelling) -> Prose {
+    card(&Card::of(std::slice::from_ref(deployment)), spelling)
+}
+
+/// How a deployment stands, for the forge's own page of its run.
+pub fn report(deployment: &Deployment, spelling: &Spelling) -> Prose {
+    let name = typed(&deployment.description.environment);
+    let mut blocks = vec![Block::Paragraph(
+        Line::default()
+            .text(format!("{}. To decide, write ", button_title(deployment)))
+            .code(spelling.command(&format!("approve {name}")))
+            .text(" or ")
+            .code(spelling.command(&format!("reject {name} reason")))
+            .text(match deployment.description.conversation.as_ref().map(|at| &at.place) {
+                Some(Place::MergeRequest(number)) => format!(" in a comment of #{number}."),
+                Some(Place::Commit(_)) | None => " in a comment of its commit.".to_owned(),
+            }),
+    )];
+    add_rules(&mut blocks, deployment);
+    Prose(blocks)
 }
 
 fn what(deployment: &Deployment) -> Line {

@@ -63,9 +63,9 @@ fn statement(statement: &Statement) -> Line {
             Line::of("").person(account).text(" rejected it, and one rejection is final.")
         }
         Statement::NoRules => Line::of("there is no rule that could approve it."),
-        Statement::NoHumanCreator => Line::of(
-            "no person started it, and no author or merger of a merge request stands in. Set allow_bot_creator for this environment if that is meant.",
-        ),
+        Statement::NoHumanCreator => Line::of("no person started it, and no author or merger of a ")
+            .request()
+            .text(" stands in. Set allow_bot_creator for this environment if that is meant."),
         Statement::CreatorsUnknown(why) => Line::of("who started it could not be read (")
             .foreign(why)
             .text("), so nobody can be told apart from its creator."),

@@ -10,9 +10,10 @@ pub mod explain;
 pub mod help;
 
 use super::actor::Account;
+use super::command::Verb;
 use super::deployment::{Deployment, Description};
 use super::id::short_sha;
-use super::policy::Grantee;
+use super::policy::{Grantee, Role};
 use serde::{Deserialize, Serialize};
 
 /// Text for people, with its foreign parts marked, so that whoever renders it knows what to escape.
@@ -47,8 +48,8 @@ pub enum Span {
     Person(Account),
     /// A person spoken to: the one place where somebody is notified.
     Mention(Account),
-    /// The product name of the forge that shows this: "GitLab".
-    Forge,
+    /// What the forge that shows this calls something.
+    Term(Term),
     /// A link; the label is foreign, the address is the forge's own.
     Link {
         /// What is read.
@@ -56,6 +57,18 @@ pub enum Span {
         /// Where it leads.
         url: String,
     },
+}
+
+/// Things that every forge has and calls by a name of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Term {
+    /// The product: "GitLab".
+    Forge,
+    /// "merge request" or "pull request".
+    Request,
+    /// "pipeline" or "workflow".
+    Pipeline,
 }
 
 /// One line of text, built span by span.
@@ -107,7 +120,17 @@ impl Line {
 
     /// Adds the product name of the forge that shows it.
     pub fn forge(self) -> Self {
-        self.with(Span::Forge)
+        self.with(Span::Term(Term::Forge))
+    }
+
+    /// Adds the forge's word for a merge request.
+    pub fn request(self) -> Self {
+        self.with(Span::Term(Term::Request))
+    }
+
+    /// Adds the forge's word for a pipeline.
+    pub fn pipeline(self) -> Self {
+        self.with(Span::Term(Term::Pipeline))
     }
 
     /// Adds one span.
@@ -158,16 +181,24 @@ impl Span {
         match self {
             Self::Text(text) | Self::Strong(text) | Self::Foreign(text) | Self::Code(text) => text.clone(),
             Self::Person(account) | Self::Mention(account) => format!("@{}", account.username),
-            Self::Forge => "the forge".to_owned(),
+            Self::Term(Term::Forge) => "the forge".to_owned(),
+            Self::Term(Term::Request) => "merge request".to_owned(),
+            Self::Term(Term::Pipeline) => "pipeline".to_owned(),
             Self::Link { label, .. } => label.clone(),
         }
     }
 }
 
 /// How commands are spelt in what we write: with the bot's handle, or `/deploy` where that is a
-/// generated name nobody wants to type.
+/// generated name nobody wants to type, or bare where a forge leaves a leading `/` alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Spelling(String);
+pub struct Spelling(Address);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Address {
+    Before(String),
+    Bare,
+}
 
 impl Spelling {
     /// Spells commands for a bot of this name.
@@ -175,12 +206,22 @@ impl Spelling {
         let generated = ["project_", "group_"]
             .iter()
             .any(|prefix| username.strip_prefix(prefix).is_some_and(|rest| rest.contains("_bot")));
-        Self(if generated { "/deploy".to_owned() } else { format!("@{username}") })
+        Self(Address::Before(if generated { "/deploy".to_owned() } else { format!("@{username}") }))
+    }
+
+    /// Spells commands as `/approve production`; verbs that only ask have no such form and go behind `/deploy`.
+    pub fn slash() -> Self {
+        Self(Address::Bare)
     }
 
     /// `@countersign approve production`.
     pub fn command(&self, words: &str) -> String {
-        format!("{} {words}", self.0)
+        let verb = words.split(' ').next().unwrap_or_default();
+        match &self.0 {
+            Address::Before(handle) => format!("{handle} {words}"),
+            Address::Bare if Verb::from_word(verb).is_some_and(Verb::decides) => format!("/{words}"),
+            Address::Bare => format!("/deploy {words}"),
+        }
     }
 }
 
@@ -204,6 +245,10 @@ fn grantee(line: Line, grantee: &Grantee) -> Line {
         Grantee::Group { path, inherited: true } => {
             line.text("members of ").code(path).text(" and its parents")
         }
+        Grantee::Team(team) => line.text("members of ").code(team),
+        Grantee::Role(Role::Write) => line.text("everybody who may push"),
+        Grantee::Role(Role::Maintain) => line.text("maintainers and above"),
+        Grantee::Role(Role::Admin) => line.text("administrators of the repository"),
         Grantee::GroupId { id, .. } => line.text(format!("members of the group with id {id}")),
         Grantee::AccessLevel(level) => line.text(level_words(*level)),
     }

@@ -7,7 +7,7 @@ use crate::domain::deployment::Description;
 use crate::domain::id::ProjectId;
 use crate::domain::ledger::Word;
 use crate::ports::failure::{Failure, Refusal};
-use crate::ports::forge::{Gatekeeper, PersonsVote};
+use crate::ports::forge::{Gatekeeper, Landed, OwnVote, PersonsVote};
 use async_trait::async_trait;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
@@ -17,9 +17,15 @@ const LONGEST_COMMENT: usize = 255;
 
 #[async_trait]
 impl Gatekeeper for GitLab {
-    async fn vote(&self, deployment: &Description, word: Word, comment: &str) -> Result<(), Failure> {
-        let body = json!({ "status": status(word)?, "comment": cut(comment) });
-        cast(&self.client, Change::post(approval(deployment), body), word).await
+    async fn vote(&self, deployment: &Description, vote: &OwnVote) -> Result<Landed, Failure> {
+        let body = json!({ "status": status(vote.word)?, "comment": cut(&vote.comment) });
+        cast(&self.client, Change::post(approval(deployment), body), vote.word).await?;
+        Ok(Landed::Here)
+    }
+
+    /// GitLab's own pages show the votes themselves.
+    async fn report(&self, _: &Description, _: &str) -> Result<(), Failure> {
+        Ok(())
     }
 
     async fn vote_as(&self, deployment: &Description, vote: &PersonsVote) -> Result<(), Failure> {
@@ -66,7 +72,7 @@ impl SudoVoter {
 
 /// Where a deployment's votes go.
 fn approval(deployment: &Description) -> Vec<String> {
-    let (project, number) = (deployment.project.id.0.to_string(), deployment.number.to_string());
+    let (project, number) = (deployment.project.id.0.to_string(), deployment.native.to_string());
     vec!["projects".to_owned(), project, "deployments".to_owned(), number, "approval".to_owned()]
 }
 

@@ -4,7 +4,7 @@ use super::GitLab;
 use super::wire::{Deployment, Membership, MergeRequestSeen, ProjectSeen, User};
 use crate::domain::actor::Account;
 use crate::domain::facts::Person;
-use crate::domain::id::{ForgeName, Project, ProjectId, UserId};
+use crate::domain::id::{ForgeName, Native, Project, ProjectId, UserId};
 use crate::ports::failure::Failure;
 use crate::ports::forge::{ActiveProject, Lookup, Member, MergeRequest, Progress, Sighting};
 use async_trait::async_trait;
@@ -64,9 +64,19 @@ impl Lookup for GitLab {
         Ok(readable(found).filter(|sighting| sighting.state == Progress::Waiting).collect())
     }
 
-    async fn waiting_in(&self, project: ProjectId, environment: &str) -> Result<Vec<Sighting>, Failure> {
+    async fn waiting_in(
+        &self,
+        project: ProjectId,
+        environment: &str,
+        _: Option<Timestamp>,
+    ) -> Result<Vec<Sighting>, Failure> {
         let found = self.deployments_of(project, environment, Some("blocked"), 100).await?;
         Ok(readable(found).filter(|sighting| sighting.state == Progress::Waiting).collect())
+    }
+
+    async fn waiting_in_run(&self, project: ProjectId, run: i64) -> Result<Vec<Sighting>, Failure> {
+        let waiting = self.waiting(project).await?;
+        Ok(waiting.into_iter().filter(|sighting| sighting.run == run).collect())
     }
 
     async fn newest_started(
@@ -83,20 +93,31 @@ impl Lookup for GitLab {
         }
         let mut started = self.deployments_of(project, environment, Some("running"), 1).await?;
         started.extend(self.deployments_of(project, environment, Some("success"), 1).await?);
-        Ok(readable(started).filter(is_started).max_by_key(|sighting| sighting.number))
+        Ok(readable(started).filter(is_started).max_by_key(|sighting| sighting.order))
     }
 
-    async fn deployment(&self, project: ProjectId, number: i64) -> Result<Sighting, Failure> {
-        let (id, number) = (project.0.to_string(), number.to_string());
-        let found: Deployment = self.client.get(&["projects", &id, "deployments", &number], &[]).await?;
+    async fn deployment(&self, project: ProjectId, native: &Native) -> Result<Sighting, Failure> {
+        let id = project.0.to_string();
+        let found: Deployment =
+            self.client.get(&["projects", &id, "deployments", native.as_str()], &[]).await?;
         found.into_sighting()
     }
 
-    async fn merge_requests(&self, project: ProjectId, sha: &str) -> Result<Vec<MergeRequest>, Failure> {
+    fn numbered(&self, number: i64) -> Option<Native> {
+        Some(super::native(number))
+    }
+
+    /// `deployment.user` is in every look.
+    async fn other_starters(&self, _: ProjectId, _: &Native) -> Result<Vec<Account>, Failure> {
+        Ok(Vec::new())
+    }
+
+    async fn carrier(&self, project: ProjectId, sighting: &Sighting) -> Result<Option<i64>, Failure> {
         let id = project.0.to_string();
-        let path = ["projects", &id, "repository", "commits", sha, "merge_requests"];
+        let path = ["projects", &id, "repository", "commits", &sighting.sha, "merge_requests"];
         let found: Vec<MergeRequestSeen> = self.client.pages(&path, &[], FEW_PAGES)?.all().await?;
-        Ok(found.into_iter().map(MergeRequest::from).collect())
+        let requests: Vec<MergeRequest> = found.into_iter().map(MergeRequest::from).collect();
+        Ok(carrier(&requests, sighting).map(|request| request.number))
     }
 
     async fn merge_request(&self, project: ProjectId, number: i64) -> Result<MergeRequest, Failure> {
@@ -225,4 +246,17 @@ fn readable(found: Vec<Deployment>) -> impl Iterator<Item = Sighting> {
 
 fn is_started(sighting: &Sighting) -> bool {
     matches!(sighting.state, Progress::Running | Progress::Succeeded)
+}
+
+/// The merge request whose merge made this commit on this branch; else the newest open one whose head it is.
+fn carrier<'a>(requests: &'a [MergeRequest], sighting: &Sighting) -> Option<&'a MergeRequest> {
+    let merged =
+        |r: &&MergeRequest| r.target_branch == sighting.ref_name && r.merged_as.contains(&sighting.sha);
+    let open = |r: &&MergeRequest| r.open && r.head_sha == sighting.sha;
+    let newest = |a: &&MergeRequest| a.number;
+    requests
+        .iter()
+        .filter(merged)
+        .max_by_key(newest)
+        .or_else(|| requests.iter().filter(open).max_by_key(newest))
 }

@@ -18,7 +18,7 @@ mod wire;
 mod tests;
 
 use crate::domain::actor::Account;
-use crate::domain::id::{ForgeName, UserId};
+use crate::domain::id::{ForgeName, Native, UserId};
 use crate::net::http::{AddressError, Http, Site, Url};
 use crate::ports::clock::Clock;
 use client::Client;
@@ -85,4 +85,9 @@ impl GitLab {
             clock,
         })
     }
+}
+
+/// GitLab knows a deployment by its number.
+fn native(number: i64) -> Native {
+    Native::new(number.to_string())
 }

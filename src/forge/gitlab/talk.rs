@@ -3,11 +3,12 @@
 use super::GitLab;
 use super::client::Change;
 use super::wire::{Discussion, Note};
-use crate::domain::id::{CommentRef, Conversation, Place, UserId};
+use crate::domain::actor::Account;
+use crate::domain::id::{CommentKind, CommentRef, Conversation, Place, UserId};
 use crate::domain::wording::Prose;
-use crate::forge::markdown;
+use crate::forge::markdown::{self, Dialect};
 use crate::ports::failure::{Failure, Refusal};
-use crate::ports::forge::{Comment, Lookup as _, Posted, Talk};
+use crate::ports::forge::{Buttons, Comment, Lookup as _, Posted, Talk};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::de::IgnoredAny;
@@ -15,6 +16,8 @@ use serde_json::{Value, json};
 
 /// GitLab stops at 5000 notes per conversation; that many are read.
 const PAGES: usize = 50;
+/// GitLab's words.
+const DIALECT: Dialect = Dialect { forge: "GitLab", request: "merge request", pipeline: "pipeline" };
 /// Notes, newest first.
 const NEWEST: [(&str, &str); 2] = [("order_by", "created_at"), ("sort", "desc")];
 
@@ -78,7 +81,7 @@ impl Talk for GitLab {
         }
     }
 
-    async fn reply(&self, to: &CommentRef, text: &str) -> Result<Posted, Failure> {
+    async fn reply(&self, to: &CommentRef, _: &Account, text: &str) -> Result<Posted, Failure> {
         let discussion = match &to.discussion {
             Some(known) => Some(known.clone()),
             None => self.discussion_of(to).await?.map(|discussion| discussion.id),
@@ -115,7 +118,7 @@ impl Talk for GitLab {
     }
 
     fn render(&self, prose: &Prose, marker: &str) -> String {
-        markdown::render(prose, marker)
+        markdown::render(prose, marker, &DIALECT)
     }
 
     async fn delete(&self, at: &Conversation, comment: i64) -> Result<(), Failure> {
@@ -144,6 +147,11 @@ impl Talk for GitLab {
             Place::Commit(_) => Ok(()),
         }
     }
+
+    /// GitLab has no buttons.
+    async fn sync_buttons(&self, _: &Conversation, _: &Buttons) -> Result<(), Failure> {
+        Ok(())
+    }
 }
 
 impl GitLab {
@@ -157,7 +165,8 @@ impl GitLab {
         match &at.place {
             Place::MergeRequest(_) => Ok(path(at, &["notes", &number])),
             Place::Commit(_) => {
-                let note = CommentRef { conversation: at.clone(), comment, discussion: None };
+                let kind = CommentKind::Comment;
+                let note = CommentRef { conversation: at.clone(), kind, comment, discussion: None };
                 let discussion = self.discussion_of(&note).await?.ok_or(Failure::NotFound)?;
                 Ok(path(at, &["discussions", &discussion.id, "notes", &number]))
             }

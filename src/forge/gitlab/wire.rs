@@ -3,7 +3,7 @@
 //! Fields that some version or tier leaves out are optional; unknown fields are skipped.
 
 use crate::domain::actor::Account;
-use crate::domain::id::{CommentRef, Conversation, Project, ProjectId, UserId};
+use crate::domain::id::{CommentKind, CommentRef, Conversation, Project, ProjectId, UserId};
 use crate::domain::ledger::Word;
 use crate::domain::policy::{Grantee, Rule};
 use crate::ports::failure::Failure;
@@ -199,7 +199,10 @@ impl Deployment {
             self.deployable.as_ref().map_or((None, None), |job| (job.commit.as_ref(), job.pipeline.as_ref()));
         let job_url = self.deployable.as_ref().and_then(|job| job.web_url.clone());
         Ok(Sighting {
-            number: self.id,
+            native: super::native(self.id),
+            number: Some(self.id),
+            order: self.id,
+            held_by_others: false,
             environment: self.environment.name,
             sha: self.sha,
             merge_request: merge_request_of(&self.ref_name),
@@ -208,7 +211,7 @@ impl Deployment {
             run: pipeline.map_or(0, |pipeline| pipeline.id),
             url: pipeline.and_then(|pipeline| pipeline.web_url.clone()).or(job_url),
             job: self.deployable.map(Job::into_seen),
-            started_by: self.user.map(User::named),
+            started_by: self.user.map(User::named).into_iter().collect(),
             created_at: self.created_at,
             updated_at: self.updated_at.unwrap_or(self.created_at),
             state,
@@ -343,13 +346,19 @@ impl Note {
     /// The comment in our words, with its discussion where that is known.
     pub(super) fn into_comment(self, conversation: &Conversation, discussion: Option<String>) -> Comment {
         Comment {
-            at: CommentRef { conversation: conversation.clone(), comment: self.id, discussion },
+            at: CommentRef {
+                conversation: conversation.clone(),
+                kind: CommentKind::Comment,
+                comment: self.id,
+                discussion,
+            },
             author: UserId(self.author.id),
             username: self.author.username,
             text: self.body,
             created_at: self.created_at,
             updated_at: self.updated_at.unwrap_or(self.created_at),
             system: self.system,
+            about: None,
         }
     }
 

@@ -6,7 +6,7 @@ use crate::domain::deployment::Deployment;
 use crate::domain::id::{Conversation, DeploymentId};
 use crate::domain::ledger::{Sealed, seal};
 use crate::ports::store::{Change, Commit, CommitError, Finish, Lease, RoomNews, StoreError, TakenCommand};
-use crate::store::rows::{SealedRow, comment_key, fold, json, millis, unreadable};
+use crate::store::rows::{SealedRow, fold, json, millis, unreadable};
 use crate::store::sql;
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteConnection;
@@ -61,9 +61,9 @@ async fn check_lease(
 async fn take(connection: &mut SqliteConnection, commands: &[TakenCommand]) -> Result<(), CommitError> {
     for command in commands {
         let inserted = sqlx::query(sql::command::INSERT)
-            .bind(comment_key(&command.comment))
+            .bind(&command.source)
             .bind(command.line)
-            .bind(command.comment.conversation.key())
+            .bind(command.conversation.key())
             .bind(command.by.0)
             .bind(millis(command.at))
             .bind(&command.outcome)
@@ -146,6 +146,8 @@ async fn save_deployment(
         .bind(description.forge.as_str())
         .bind(description.project.id.0)
         .bind(description.number)
+        .bind(description.order)
+        .bind(description.run)
         .bind(description.conversation.as_ref().map(Conversation::key))
         .bind(deployment.status.as_str())
         .bind(deployment.status.is_final())

@@ -7,7 +7,7 @@ use super::jobs;
 use super::writer::transaction;
 use crate::domain::event::{Event, Heard};
 use crate::ports::store::{Accepted, NewDelivery, StoreError};
-use crate::store::rows::{comment_key, jobs_of, millis};
+use crate::store::rows::{jobs_of, millis};
 use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnection;
 use std::collections::HashSet;
@@ -152,7 +152,7 @@ fn heard_row(delivery: &NewDelivery, event: &Event) -> Option<Value> {
     let Event::Commented { comment, heard: Heard::Hook { digest, author }, .. } = event else {
         return None;
     };
-    Some(json!([comment_key(comment), digest, author.0, millis(delivery.received_at)]))
+    Some(json!([comment.key(), digest, author.0, millis(delivery.received_at)]))
 }
 
 #[cfg(test)]

@@ -140,8 +140,52 @@ impl Store for SqliteStore {
         read::watched(&self.reads, forge).await
     }
 
-    async fn open_numbers(&self, forge: &ForgeName, project: ProjectId) -> Answer<Vec<(i64, DeploymentId)>> {
-        read::open_numbers(&self.reads, forge, project).await
+    async fn open(&self, forge: &ForgeName, project: ProjectId) -> Answer<Vec<(i64, DeploymentId)>> {
+        read::open(&self.reads, forge, project).await
+    }
+
+    async fn numbered(
+        &self,
+        forge: &ForgeName,
+        project: ProjectId,
+        number: i64,
+    ) -> Answer<Option<Deployment>> {
+        read::numbered(&self.reads, (forge, project), number).await
+    }
+
+    async fn of_run(&self, forge: &ForgeName, project: ProjectId, run: i64) -> Answer<Vec<DeploymentId>> {
+        read::of_run(&self.reads, (forge, project), run).await
+    }
+
+    async fn give_number(&self, forge: &ForgeName, project: ProjectId, id: &DeploymentId) -> Answer<i64> {
+        let (forge, id) = (forge.as_str().to_owned(), id.as_str().to_owned());
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    let give = sqlx::query(sql::number::GIVE).bind(&id).bind(&forge).bind(project.0);
+                    give.execute(&mut *connection).await.map_err(fault)?;
+                    let read = sqlx::query_scalar(sql::number::ONE).bind(&id);
+                    read.fetch_one(connection).await.map_err(fault)
+                })
+            })
+            .await
+    }
+
+    async fn is_wanted(&self, source: &ForgeName, delivery: &str) -> Answer<bool> {
+        read::is_wanted(&self.reads, source, delivery).await
+    }
+
+    async fn asked_again(&self, source: &ForgeName, delivery: &str, now: Timestamp) -> Answer<()> {
+        let (source, delivery) = (source.as_str().to_owned(), delivery.to_owned());
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    let ask = sqlx::query(sql::delivery::ASKED_AGAIN).bind(&source).bind(&delivery);
+                    ask.bind(millis(now)).execute(connection).await.map_err(fault)?;
+                    Ok(())
+                })
+            })
+            .await
     }
 
     async fn watched_rooms(&self, forge: &ForgeName) -> Answer<Vec<Conversation>> {
@@ -156,8 +200,8 @@ impl Store for SqliteStore {
         read::heard(&self.reads, comment).await
     }
 
-    async fn is_taken(&self, comment: &CommentRef) -> Answer<bool> {
-        read::is_taken(&self.reads, comment).await
+    async fn is_taken(&self, source: &str) -> Answer<bool> {
+        read::is_taken(&self.reads, source).await
     }
 
     async fn answers_to(&self, at: &Conversation, by: UserId, since: Timestamp) -> Answer<u32> {
@@ -211,7 +255,7 @@ impl Store for SqliteStore {
 
     async fn forget_deliveries(&self, before: Timestamp) -> Answer<u64> {
         let mut forgotten = 0;
-        for statement in [sql::delivery::FORGET, sql::delivery::FORGET_HEARD] {
+        for statement in [sql::delivery::FORGET, sql::delivery::FORGET_HEARD, sql::delivery::FORGET_ASKED] {
             // Each chunk queues anew, so that whoever waits comes between two of them.
             loop {
                 let chunk = self.forget(statement, before).await?;

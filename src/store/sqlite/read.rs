@@ -6,7 +6,7 @@ use crate::domain::id::{CommentRef, Conversation, DeploymentId, ForgeName, Proje
 use crate::domain::ledger::Sealed;
 use crate::ports::store::{KnownProject, QueueDepth, Room, StoreError};
 use crate::store::rows::{
-    self, DepthRow, HeardRow, ProjectRow, RoomRow, SealedRow, comment_key, deployments, millis, time,
+    self, DepthRow, HeardRow, ProjectRow, RoomRow, SealedRow, deployments, millis, time,
 };
 use crate::store::sql;
 use jiff::Timestamp;
@@ -69,6 +69,26 @@ pub(super) async fn deployments_of(
     deployments(query.fetch_all(pool).await.map_err(fault)?)
 }
 
+pub(super) async fn numbered(
+    pool: &SqlitePool,
+    (forge, project): (&ForgeName, ProjectId),
+    number: i64,
+) -> Answer<Option<Deployment>> {
+    let query = sqlx::query_as(sql::deployment::CHAINS_OF_NUMBER);
+    let query = query.bind(forge.as_str()).bind(project.0).bind(number);
+    Ok(deployments(query.fetch_all(pool).await.map_err(fault)?)?.into_iter().next())
+}
+
+pub(super) async fn of_run(
+    pool: &SqlitePool,
+    (forge, project): (&ForgeName, ProjectId),
+    run: i64,
+) -> Answer<Vec<DeploymentId>> {
+    let query = sqlx::query_scalar::<_, String>(sql::deployment::OF_RUN);
+    let query = query.bind(forge.as_str()).bind(project.0).bind(run);
+    Ok(ids(query.fetch_all(pool).await.map_err(fault)?))
+}
+
 pub(super) async fn watched(pool: &SqlitePool, forge: &ForgeName) -> Answer<Vec<DeploymentId>> {
     let query = sqlx::query_scalar::<_, String>(sql::deployment::WATCHED).bind(forge.as_str());
     Ok(ids(query.fetch_all(pool).await.map_err(fault)?))
@@ -80,14 +100,14 @@ pub(super) async fn watched_rooms(pool: &SqlitePool, forge: &ForgeName) -> Answe
     keys.iter().map(|key| rows::conversation(key)).collect()
 }
 
-pub(super) async fn open_numbers(
+pub(super) async fn open(
     pool: &SqlitePool,
     forge: &ForgeName,
     project: ProjectId,
 ) -> Answer<Vec<(i64, DeploymentId)>> {
-    let query = sqlx::query_as::<_, (i64, String)>(sql::deployment::OPEN_NUMBERS);
+    let query = sqlx::query_as::<_, (i64, String)>(sql::deployment::OPEN);
     let rows = query.bind(forge.as_str()).bind(project.0).fetch_all(pool).await.map_err(fault)?;
-    Ok(rows.into_iter().map(|(number, id)| (number, DeploymentId::from_stored(id))).collect())
+    Ok(rows.into_iter().map(|(age, id)| (age, DeploymentId::from_stored(id))).collect())
 }
 
 pub(super) async fn room(pool: &SqlitePool, at: &Conversation) -> Answer<Room> {
@@ -100,13 +120,18 @@ pub(super) async fn heard(
     pool: &SqlitePool,
     comment: &CommentRef,
 ) -> Answer<Option<(String, UserId, Timestamp)>> {
-    let query = sqlx::query_as::<_, HeardRow>(sql::delivery::HEARD).bind(comment_key(comment));
+    let query = sqlx::query_as::<_, HeardRow>(sql::delivery::HEARD).bind(comment.key());
     query.fetch_optional(pool).await.map_err(fault)?.map(HeardRow::heard).transpose()
 }
 
-pub(super) async fn is_taken(pool: &SqlitePool, comment: &CommentRef) -> Answer<bool> {
-    let query = sqlx::query_scalar::<_, i64>(sql::command::OF_COMMENT).bind(comment_key(comment));
+pub(super) async fn is_taken(pool: &SqlitePool, source: &str) -> Answer<bool> {
+    let query = sqlx::query_scalar::<_, i64>(sql::command::OF_SOURCE).bind(source);
     Ok(query.fetch_one(pool).await.map_err(fault)? > 0)
+}
+
+pub(super) async fn is_wanted(pool: &SqlitePool, source: &ForgeName, delivery: &str) -> Answer<bool> {
+    let query = sqlx::query_scalar::<_, i64>(sql::delivery::IS_KNOWN).bind(source.as_str()).bind(delivery);
+    Ok(query.fetch_one(pool).await.map_err(fault)? == 0)
 }
 
 pub(super) async fn answers_to(

@@ -59,14 +59,18 @@ CREATE TABLE deployment (
     forge        TEXT    NOT NULL,
     project      INTEGER NOT NULL,
     number       INTEGER NOT NULL,
+    age          INTEGER NOT NULL,
+    run          INTEGER NOT NULL,
     conversation TEXT,
     status       TEXT    NOT NULL,
     final        INTEGER NOT NULL CHECK (final IN (0, 1)),
     superseded   INTEGER NOT NULL CHECK (superseded IN (0, 1))
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX deployment_age ON deployment (forge, project, age, number);
 CREATE INDEX deployment_number ON deployment (forge, project, number);
-CREATE INDEX deployment_status ON deployment (forge, project, status, number);
-CREATE INDEX deployment_conversation ON deployment (conversation, number);
+CREATE INDEX deployment_run ON deployment (forge, project, run);
+CREATE INDEX deployment_status ON deployment (forge, project, status, age, number);
+CREATE INDEX deployment_conversation ON deployment (conversation, age, number);
 CREATE INDEX deployment_open ON deployment (forge, project) WHERE NOT final;
 
 -- The hash chains. Rows are only ever added.
@@ -80,16 +84,35 @@ CREATE TABLE ledger (
     PRIMARY KEY (deployment, seq)
 ) STRICT, WITHOUT ROWID;
 
--- Commands that were carried out, by nature's key. Kept as long as the deployments.
+-- Numbers that we gave to deployments whose forge has none of its own: 1, 2, 3 in each project.
+CREATE TABLE number (
+    deployment TEXT    NOT NULL PRIMARY KEY,
+    forge      TEXT    NOT NULL,
+    project    INTEGER NOT NULL,
+    number     INTEGER NOT NULL,
+    UNIQUE (forge, project, number)
+) STRICT, WITHOUT ROWID;
+
+-- Deliveries that we asked a forge to send again: each once.
+CREATE TABLE asked_again (
+    source   TEXT    NOT NULL,
+    id       TEXT    NOT NULL,
+    asked_at INTEGER NOT NULL,
+    PRIMARY KEY (source, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX asked_again_age ON asked_again (asked_at);
+
+-- Commands that were carried out, by nature's key (`source` is a comment or a press). Kept as long as the
+-- deployments.
 CREATE TABLE command (
-    comment      TEXT    NOT NULL,
+    source       TEXT    NOT NULL,
     line         INTEGER NOT NULL,
     conversation TEXT    NOT NULL,
     author       INTEGER NOT NULL,
     at           INTEGER NOT NULL,
     outcome      TEXT    NOT NULL,
     named        INTEGER NOT NULL CHECK (named IN (0, 1)),
-    PRIMARY KEY (comment, line)
+    PRIMARY KEY (source, line)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX command_author ON command (conversation, author, at) WHERE NOT named;
 
