@@ -105,9 +105,18 @@ impl Directory {
         self.look_up(|known| known.repos.get(&id)).await
     }
 
-    /// The repository with this `owner/name`, in upper or lower case.
+    /// The repository with this `owner/name`, in upper or lower case. `NotFound`: in none of the App's
+    /// installations, as read at most half a minute ago. A name is asked for again and again, so nothing hangs on
+    /// that half minute; several that aren't there must not hold each other up.
     pub(super) async fn repo_at(&self, path: &str) -> Result<Arc<Repo>, Failure> {
-        self.look_up(|known| known.repos.values().find(|repo| repo.path().eq_ignore_ascii_case(path))).await
+        let named = |known: &Known| {
+            known.repos.values().find(|repo| repo.path().eq_ignore_ascii_case(path)).cloned()
+        };
+        if let Some(found) = self.peek(named) {
+            return Ok(found);
+        }
+        self.bring_up_to_date().await?;
+        self.peek(named).ok_or(Failure::NotFound)
     }
 
     /// An installation, with what its owner consented to.

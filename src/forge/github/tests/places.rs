@@ -55,6 +55,16 @@ async fn an_unknown_repository_is_looked_for_but_not_all_the_time() {
 }
 
 #[tokio::test]
+async fn names_that_are_not_there_do_not_hold_each_other_up() {
+    let world = World::new(|_, _| None).await;
+    for path in ["acme/one", "acme/two", "acme/three"] {
+        let found = world.github.directory.repo_at(path).await.map(|repo| repo.id);
+        assert_eq!(found, Err(Failure::NotFound), "{path}");
+    }
+    assert_eq!(world.count("GET", "/installation/repositories"), 1);
+}
+
+#[tokio::test]
 async fn a_change_that_a_hook_told_of_is_read() {
     let members = Arc::new(AtomicBool::new(false));
     let granted = Arc::clone(&members);
