@@ -144,7 +144,7 @@ pub struct CommentRef {
     /// The conversation it was written in.
     pub conversation: Conversation,
     /// What was written: numbers of one kind say nothing of another's.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "CommentKind::is_comment")]
     pub kind: CommentKind,
     /// The forge's number of the comment.
     pub comment: i64,
@@ -161,6 +161,13 @@ pub enum CommentKind {
     Comment,
     /// The text of a review of the whole pull request.
     Review,
+}
+
+impl CommentKind {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+    fn is_comment(&self) -> bool {
+        *self == Self::Comment
+    }
 }
 
 impl CommentRef {

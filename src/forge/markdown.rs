@@ -196,6 +196,8 @@ mod tests {
     use proptest::prelude::*;
     use rstest::rstest;
 
+    const DIALECT: Dialect = Dialect { forge: "GitLab", request: "merge request", pipeline: "pipeline" };
+
     fn account(username: &str) -> Account {
         Account { id: UserId(1), username: username.to_owned(), bot: false }
     }
@@ -249,9 +251,9 @@ mod tests {
 
     #[test]
     fn only_a_mention_notifies() {
-        assert_eq!(span(&Span::Mention(account("dana.d-1"))), "@dana.d-1");
-        assert_eq!(span(&Span::Person(account("dana"))), "dana");
-        assert_eq!(span(&Span::Mention(account("dana\n/approve"))), "dana /approve");
+        assert_eq!(span(&Span::Mention(account("dana.d-1")), &DIALECT), "@dana.d-1");
+        assert_eq!(span(&Span::Person(account("dana")), &DIALECT), "dana");
+        assert_eq!(span(&Span::Mention(account("dana\n/approve")), &DIALECT), "dana /approve");
     }
 
     #[test]
@@ -271,7 +273,7 @@ mod tests {
             Block::Paragraph(Line(vec![Span::Text("/deploy".into())])),
         ]);
         assert_eq!(
-            render(&prose, "countersign:1"),
+            render(&prose, "countersign:1", &DIALECT),
             "### production\n\nWaits for **1 approval**\n\n- `@countersign approve`\n  - \\# no\n\n\
              \u{200b}/deploy\n\n<!-- countersign:1 -->"
         );
@@ -318,7 +320,7 @@ mod tests {
         fn a_whole_comment_runs_nothing(foreign in hostile(), marker in hostile()) {
             let spans = || Line(vec![Span::Foreign(foreign.clone()), Span::Text(" ".into()), Span::Code(foreign.clone())]);
             let prose = Prose(vec![Block::Paragraph(spans()), Block::Item(0, spans()), Block::Heading(spans())]);
-            let text = render(&prose, &marker);
+            let text = render(&prose, &marker, &DIALECT);
             prop_assert!(text.lines().all(|line| !line.trim_start().starts_with('/')));
             prop_assert_eq!(text.lines().count(), 7);
         }

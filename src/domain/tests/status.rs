@@ -22,6 +22,8 @@ use rstest::rstest;
 #[case::failed(settled(Outcome::Failed), Status::Released, Status::Failed)]
 #[case::rejected(settled(Outcome::Rejected), Status::Rejecting, Status::Rejected)]
 #[case::cancelled(settled(Outcome::Cancelled), Status::Blocked, Status::Cancelled)]
+#[case::asked_again(settled(Outcome::AskedAgain), Status::Released, Status::Passed)]
+#[case::strayed(settled(Outcome::Strayed), Status::Releasing, Status::Cancelled)]
 #[case::bypassed(settled(Outcome::Bypassed(None)), Status::Blocked, Status::Bypassed)]
 #[case::gone(settled(Outcome::Gone), Status::Blocked, Status::Gone)]
 fn an_entry_leads_on(#[case] entry: Entry, #[case] before: Status, #[case] after: Status) {

@@ -288,7 +288,12 @@ mod tests {
         let conversation = Conversation { forge: forge(), project: ProjectId(30), place };
         let digest = hex::encode(Sha256::digest(b"@countersign approve production"));
         Said::Happened(Event::Commented {
-            comment: CommentRef { conversation, comment: 99, discussion: Some("d1".to_owned()) },
+            comment: CommentRef {
+                conversation,
+                kind: CommentKind::Comment,
+                comment: 99,
+                discussion: Some("d1".to_owned()),
+            },
             at: "2026-11-21T08:00:00Z".parse().unwrap(),
             heard: Heard::Hook { digest, author: UserId(5) },
         })

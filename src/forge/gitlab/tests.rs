@@ -1,17 +1,19 @@
 //! The adapter against the twin, over real HTTP.
 
 use super::webhook::GitLabInbound;
-use super::{GitLab, Settings, SettingsError};
-use crate::domain::actor::Known;
+use super::{GitLab, Settings, SettingsError, native};
+use crate::domain::actor::{Account, Known};
 use crate::domain::deployment::{Creators, Description};
 use crate::domain::event::{Event, Heard};
-use crate::domain::id::{CommentRef, Conversation, DeploymentId, ForgeName, Place, ProjectId, UserId};
+use crate::domain::id::{
+    CommentKind, CommentRef, Conversation, DeploymentId, ForgeName, Place, ProjectId, UserId,
+};
 use crate::domain::ledger::Word;
 use crate::domain::policy::{Gate, Grantee};
 use crate::net::http::{Http, Limits};
 use crate::ports::clock::Clock;
 use crate::ports::failure::{Failure, Refusal};
-use crate::ports::forge::{Gatekeeper as _, Lookup as _, PersonsVote, Progress, Talk as _};
+use crate::ports::forge::{Gatekeeper as _, Lookup as _, OwnVote, PersonsVote, Progress, Talk as _};
 use crate::ports::inbound::{Inbound as _, RawDelivery, Received};
 use crate::sim::clock::HandClock;
 use crate::sim::faults::{Action, Rule};
@@ -96,10 +98,13 @@ impl World {
     async fn description(&self, deployment: i64) -> Description {
         let project = self.gitlab.project(self.project()).await.unwrap();
         Description {
-            id: DeploymentId::new(self.gitlab.name(), self.project(), deployment),
+            id: DeploymentId::new(self.gitlab.name(), self.project(), &native(deployment)),
             forge: self.gitlab.name().clone(),
             project,
+            native: native(deployment),
+            round: 1,
             number: deployment,
+            order: deployment,
             environment: "production".to_owned(),
             sha: "9f1c".to_owned(),
             ref_name: "main".to_owned(),
@@ -125,8 +130,21 @@ impl World {
     }
 }
 
+fn own(word: Word, comment: &str) -> OwnVote {
+    OwnVote { word, comment: comment.to_owned(), again: false }
+}
+
+fn dana() -> Account {
+    Account { id: UserId(1), username: "dana".to_owned(), bot: false }
+}
+
 fn comment(conversation: &Conversation, note: u64) -> CommentRef {
-    CommentRef { conversation: conversation.clone(), comment: number(note), discussion: None }
+    CommentRef {
+        conversation: conversation.clone(),
+        kind: CommentKind::Comment,
+        comment: number(note),
+        discussion: None,
+    }
 }
 
 #[tokio::test]
@@ -135,13 +153,13 @@ async fn a_blocked_deployment_is_seen_with_its_rules_and_votes() {
     let (job, deployment) = world.deploy("9f1c");
     world.twin.approve_deployment(u64::try_from(deployment).unwrap(), world.alice, Some("fine")).unwrap();
 
-    let seen = world.gitlab.deployment(world.project(), deployment).await.unwrap();
+    let seen = world.gitlab.deployment(world.project(), &native(deployment)).await.unwrap();
 
     assert_eq!(
         (seen.state, seen.environment.as_str(), seen.sha.as_str()),
         (Progress::Waiting, "production", "9f1c")
     );
-    assert_eq!(seen.started_by.map(|account| account.username).as_deref(), Some("dana"));
+    assert_eq!(seen.started_by.iter().map(|account| account.username.as_str()).collect::<Vec<_>>(), ["dana"]);
     assert!(seen.job.is_some_and(|seen| seen.manual && seen.id == number(job)));
     let approvals = seen.approvals.unwrap();
     assert_eq!(approvals.pending, 1);
@@ -155,7 +173,7 @@ async fn without_a_licence_there_are_no_approvals() {
     let world = world().await;
     world.twin.set_licensed(false);
     let (_, deployment) = world.deploy("9f1c");
-    assert_eq!(world.gitlab.deployment(world.project(), deployment).await.unwrap().approvals, None);
+    assert_eq!(world.gitlab.deployment(world.project(), &native(deployment)).await.unwrap().approvals, None);
 }
 
 #[tokio::test]
@@ -164,7 +182,7 @@ async fn what_waits_is_listed_newest_first_over_all_pages() {
     let mut numbers: Vec<i64> = (0..130).map(|n| world.deploy(&format!("{n:040x}")).1).collect();
     numbers.reverse();
     let waiting = world.gitlab.waiting(world.project()).await.unwrap();
-    assert_eq!(waiting.iter().map(|sighting| sighting.number).collect::<Vec<_>>(), numbers);
+    assert_eq!(waiting.iter().filter_map(|sighting| sighting.number).collect::<Vec<_>>(), numbers);
     assert!(waiting.iter().all(|sighting| sighting.approvals.is_none()));
 }
 
@@ -179,7 +197,7 @@ async fn the_newest_started_deployment_is_found_behind_many_blocked_ones() {
         world.deploy(&format!("b{n}"));
     }
     let newest = world.gitlab.newest_started(world.project(), "production").await.unwrap().unwrap();
-    assert_eq!((newest.number, newest.state), (started, Progress::Running));
+    assert_eq!((newest.number, newest.state), (Some(started), Progress::Running));
 }
 
 #[tokio::test]
@@ -187,14 +205,14 @@ async fn the_bot_votes_once_and_a_second_vote_is_refused_in_our_words() {
     let world = world().await;
     let (_, deployment) = world.deploy("9f1c");
     let description = world.description(deployment).await;
-    world.gitlab.vote(&description, Word::Approved, &"ä".repeat(400)).await.unwrap();
+    world.gitlab.vote(&description, &own(Word::Approved, &"ä".repeat(400))).await.unwrap();
 
     let view = world.twin.deployment(u64::try_from(deployment).unwrap()).unwrap();
     assert_eq!(view.approvals[0].user, "countersign");
     assert_eq!(view.approvals[0].comment.as_deref(), Some("ä".repeat(255).as_str()));
 
     world.twin.unprotect_environment(world.shop, "production");
-    let refused = world.gitlab.vote(&description, Word::Rejected, "no").await.unwrap_err();
+    let refused = world.gitlab.vote(&description, &own(Word::Rejected, "no")).await.unwrap_err();
     assert_eq!(refused, Failure::Refused(Refusal::NotProtected));
 }
 
@@ -227,7 +245,7 @@ async fn a_manual_job_is_played_and_one_that_still_waits_for_approvals_is_not() 
     assert!(matches!(refused, Failure::Refused(_)), "{refused:?}");
     world.twin.unprotect_environment(world.shop, "production");
     world.gitlab.play(world.project(), number(job)).await.unwrap();
-    let seen = world.gitlab.deployment(world.project(), deployment).await.unwrap();
+    let seen = world.gitlab.deployment(world.project(), &native(deployment)).await.unwrap();
     assert_eq!((seen.state, world.twin.plays(job)), (Progress::Running, 1));
 }
 
@@ -236,7 +254,7 @@ async fn a_cancelled_job_ends_its_deployment() {
     let world = world().await;
     let (job, deployment) = world.deploy("9f1c");
     world.gitlab.cancel(world.project(), number(job)).await.unwrap();
-    let seen = world.gitlab.deployment(world.project(), deployment).await.unwrap();
+    let seen = world.gitlab.deployment(world.project(), &native(deployment)).await.unwrap();
     assert_eq!(seen.state, Progress::Cancelled);
 }
 
@@ -311,7 +329,7 @@ async fn a_conversation_on_a_merge_request() {
         ("@countersign approve", user(world.alice), start)
     );
 
-    let reply = gitlab.reply(&asked, "/approve\nDone.\n\n<!-- countersign:1 -->").await.unwrap();
+    let reply = gitlab.reply(&asked, &dana(), "/approve\nDone.\n\n<!-- countersign:1 -->").await.unwrap();
     let card = gitlab.post(&at, "Card\n\n<!-- countersign:10 -->").await.unwrap();
     gitlab.react(&asked).await.unwrap();
     gitlab.react(&asked).await.unwrap();
@@ -355,7 +373,7 @@ async fn a_conversation_on_a_commit() {
     let read = gitlab.comment(&asked).await.unwrap().unwrap();
     assert_eq!(read.text, "/deploy approve");
     assert!(read.at.discussion.is_some(), "its discussion is known from now on");
-    let reply = gitlab.reply(&read.at, "Done. <!-- a -->").await.unwrap();
+    let reply = gitlab.reply(&read.at, &dana(), "Done. <!-- a -->").await.unwrap();
     let card = gitlab.post(&at, "Card <!-- b -->").await.unwrap();
     gitlab.react(&asked).await.unwrap();
     gitlab.edit(&at, card.comment, "Card 2 <!-- b -->").await.unwrap();
@@ -392,7 +410,7 @@ async fn a_write_whose_answer_is_lost_may_have_been_done() {
     let description = world.description(deployment).await;
     for action in [Action::ActThenDrop, Action::ActThenFail(502), Action::Truncate, Action::Drop] {
         world.fault("/approval", action);
-        let outcome = world.gitlab.vote(&description, Word::Approved, "fine").await;
+        let outcome = world.gitlab.vote(&description, &own(Word::Approved, "fine")).await;
         assert!(matches!(outcome, Err(Failure::UnknownOutcome { .. })), "{outcome:?}");
     }
     world.fault("/play", Action::ActThenFail(503));
@@ -404,7 +422,8 @@ async fn a_write_whose_answer_is_lost_may_have_been_done() {
 async fn a_read_without_an_answer_is_just_not_there() {
     let world = world().await;
     let (_, deployment) = world.deploy("9f1c");
-    let read = || world.gitlab.deployment(world.project(), deployment);
+    let known = native(deployment);
+    let read = || world.gitlab.deployment(world.project(), &known);
     for action in [Action::Drop, Action::ActThenFail(500)] {
         world.fault("/deployments", action);
         assert!(matches!(read().await, Err(Failure::Unavailable { retry_after: None, .. })));
@@ -422,7 +441,7 @@ async fn a_read_without_an_answer_is_just_not_there() {
 #[tokio::test]
 async fn a_missing_project_is_gone_and_a_bad_token_is_not_absence() {
     let world = world().await;
-    assert_eq!(world.gitlab.deployment(world.project(), 999_999).await, Err(Failure::NotFound));
+    assert_eq!(world.gitlab.deployment(world.project(), &native(999_999)).await, Err(Failure::NotFound));
     assert_eq!(world.gitlab.project_at("acme/none").await, Err(Failure::NotFound));
     assert_eq!(world.gitlab.project_at("acme/shop").await.map(|project| project.id), Ok(world.project()));
     let settings = Settings {
@@ -478,8 +497,8 @@ async fn hooks_as_gitlab_sends_them_are_understood() {
 
     let conversation = world.at(Place::MergeRequest(number(iid)));
     let is_blocked = |event: &Event| {
-        matches!(event, Event::DeploymentChanged { number, blocked_at: Some(at), .. }
-            if *number == deployment && *at == world.clock.time())
+        matches!(event, Event::DeploymentChanged { native: named, blocked_at: Some(at), .. }
+            if *named == native(deployment) && *at == world.clock.time())
     };
     let is_comment = |event: &Event| {
         matches!(event, Event::Commented { comment, heard: Heard::Hook { author, .. }, .. }

@@ -26,6 +26,7 @@ pub(in crate::store) async fn a_deployment_is_what_its_entries_say(store: Shared
         votes: vec![vote(bob, Word::Approved), vote(alice, Word::Revoked)],
         standing: Vec::new(),
         outcome: Some(Outcome::Waiting(Hold::StartByHand)),
+        asked: Vec::new(),
     };
     assert_eq!(read(&store, 1).await, expected);
 }
@@ -62,13 +63,13 @@ pub(in crate::store) async fn a_first_entry_must_open(store: Shared) {
 
 pub(in crate::store) async fn a_command_is_carried_out_once(store: Shared) {
     let take = |commands| store.commit(Commit { commands, ..commit() });
-    assert!(!store.is_taken(&comment(1)).await.unwrap());
+    assert!(!store.is_taken(&comment(1).key()).await.unwrap());
     assert_eq!(take(vec![taken(1, 0), taken(1, 1)]).await, Ok(()));
     assert_eq!(take(vec![taken(1, 2), taken(1, 1)]).await, Err(CommitError::AlreadyTaken));
     assert_eq!(take(vec![taken(1, 2)]).await, Ok(()), "the refused commit took nothing");
     assert_eq!(take(vec![taken(1, TakenCommand::WHOLE)]).await, Ok(()));
-    assert!(store.is_taken(&CommentRef { discussion: None, ..comment(1) }).await.unwrap());
-    assert!(!store.is_taken(&comment(2)).await.unwrap());
+    assert!(store.is_taken(&CommentRef { discussion: None, ..comment(1) }.key()).await.unwrap());
+    assert!(!store.is_taken(&comment(2).key()).await.unwrap());
 }
 
 pub(in crate::store) async fn a_lost_lease_writes_nothing(store: Shared) {
@@ -146,7 +147,7 @@ pub(in crate::store) async fn a_failing_commit_leaves_nothing(store: Shared) {
 
     assert_eq!(store.deployment(&id(1)).await.unwrap(), None);
     assert_eq!(store.deployments_in(&merge_request(7), 10).await.unwrap().len(), 1);
-    assert!(!store.is_taken(&comment(1)).await.unwrap());
+    assert!(!store.is_taken(&comment(1).key()).await.unwrap());
     assert_eq!(store.room(&merge_request(7)).await.unwrap(), Room::default());
     assert_eq!(store.depth(at(0)).await.unwrap(), QueueDepth { due: 1, later: 0, dead: 0 });
     done(&store, &own).await;

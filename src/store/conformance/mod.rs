@@ -10,7 +10,7 @@ use crate::domain::deployment::{Creators, Description};
 use crate::domain::effect::Effect;
 use crate::domain::event::{Event, Heard};
 use crate::domain::id::{
-    CommentRef, Conversation, DeploymentId, ForgeName, Place, Project, ProjectId, UserId,
+    CommentKind, CommentRef, Conversation, DeploymentId, ForgeName, Native, Place, Project, ProjectId, UserId,
 };
 use crate::domain::ledger::{Entry, Outcome, Source, Vote, Word};
 use crate::domain::policy::Gate;
@@ -64,7 +64,11 @@ macro_rules! stories {
             reading: projects_list_their_deployments_by_status,
             reading: what_is_watched_has_a_room_and_an_open_end,
             reading: a_silent_deployment_that_was_placed_is_watched,
-            reading: open_numbers_include_silent_and_superseded_ones,
+            reading: open_ones_include_silent_and_superseded_ones,
+            reading: newer_ones_come_first_whatever_their_number,
+            reading: a_run_has_its_deployments,
+            reading: a_number_of_ours_is_given_once,
+            reading: a_delivery_is_asked_for_once,
             reading: what_is_new_of_a_room_leaves_the_rest,
             reading: answers_to_strangers_are_counted_by_comment,
             reading: a_pin_stays,
@@ -108,7 +112,12 @@ pub(super) fn merge_request(number: i64) -> Conversation {
 }
 
 pub(super) fn comment(number: i64) -> CommentRef {
-    CommentRef { conversation: merge_request(7), comment: number, discussion: Some("thread".into()) }
+    CommentRef {
+        conversation: merge_request(7),
+        kind: CommentKind::Comment,
+        comment: number,
+        discussion: Some("thread".into()),
+    }
 }
 
 pub(super) fn account(id: i64, username: &str) -> Account {
@@ -125,16 +134,23 @@ pub(super) fn delivery(id: &str, events: Vec<Event>) -> NewDelivery {
     NewDelivery { source: "gitlab".into(), id: id.into(), digest: "body".into(), events, received_at: at(0) }
 }
 
+fn native(number: i64) -> Native {
+    Native::new(number.to_string())
+}
+
 pub(super) fn id(number: i64) -> DeploymentId {
-    DeploymentId::new(&gitlab(), SHOP, number)
+    DeploymentId::new(&gitlab(), SHOP, &native(number))
 }
 
 pub(super) fn description(number: i64, conversation: Option<Conversation>) -> Description {
     Description {
         id: id(number),
+        native: native(number),
+        round: 1,
         forge: gitlab(),
         project: Project { id: SHOP, path: "acme/shop".into() },
         number,
+        order: number,
         environment: "production".into(),
         sha: "9f1c2d3e".repeat(5),
         ref_name: "main".into(),
@@ -173,7 +189,8 @@ pub(super) fn change(number: i64, expected: i64, entries: Vec<Entry>) -> Change 
 
 pub(super) fn taken(number: i64, line: i64) -> TakenCommand {
     TakenCommand {
-        comment: comment(number),
+        source: comment(number).key(),
+        conversation: merge_request(7),
         line,
         by: UserId(2),
         at: at(2),

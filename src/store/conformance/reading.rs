@@ -66,11 +66,11 @@ pub(in crate::store) async fn a_silent_deployment_that_was_placed_is_watched(sto
     assert_eq!(placed.description.conversation, Some(merge_request(8)));
 }
 
-pub(in crate::store) async fn open_numbers_include_silent_and_superseded_ones(store: Shared) {
+pub(in crate::store) async fn open_ones_include_silent_and_superseded_ones(store: Shared) {
     write(&store, vec![change(2, 0, vec![opened_in(2, None)])]).await;
     write(&store, vec![change(1, 0, vec![opened(1), Entry::Superseded])]).await;
     write(&store, vec![change(3, 0, vec![opened(3), settled(Outcome::Failed)])]).await;
-    assert_eq!(store.open_numbers(&gitlab(), SHOP).await.unwrap(), [(1, id(1)), (2, id(2))]);
+    assert_eq!(store.open(&gitlab(), SHOP).await.unwrap(), [(1, id(1)), (2, id(2))]);
 }
 
 pub(in crate::store) async fn what_is_new_of_a_room_leaves_the_rest(store: Shared) {
@@ -148,4 +148,55 @@ pub(in crate::store) async fn the_whole_ledger_can_be_walked(store: Shared) {
 
 pub(in crate::store) async fn a_sound_store_is_ready(store: Shared) {
     assert_eq!(store.ready().await, Ok(()));
+}
+
+pub(in crate::store) async fn newer_ones_come_first_whatever_their_number(store: Shared) {
+    for (number, order) in [(1, 30), (2, 10), (3, 30)] {
+        let mut description = description(number, Some(merge_request(7)));
+        description.order = order;
+        let opened = Entry::Opened { description: Box::new(description), standing: Vec::new() };
+        write(&store, vec![change(number, 0, vec![opened])]).await;
+    }
+    assert_eq!(numbers(&store.deployments_in(&merge_request(7), 9).await.unwrap()), [3, 1, 2]);
+    assert_eq!(numbers(&store.deployments_of(&gitlab(), SHOP, None, 2).await.unwrap()), [3, 1]);
+    assert_eq!(store.open(&gitlab(), SHOP).await.unwrap(), [(10, id(2)), (30, id(1)), (30, id(3))]);
+}
+
+pub(in crate::store) async fn a_run_has_its_deployments(store: Shared) {
+    for number in [1, 2, 3] {
+        let mut description = description(number, None);
+        description.run = if number == 2 { 8 } else { 7 };
+        let opened = Entry::Opened { description: Box::new(description), standing: Vec::new() };
+        write(&store, vec![change(number, 0, vec![opened])]).await;
+    }
+    assert_eq!(store.of_run(&gitlab(), SHOP, 7).await.unwrap(), [id(1), id(3)]);
+    assert_eq!(store.of_run(&gitlab(), SHOP, 9).await.unwrap(), []);
+    let second = store.numbered(&gitlab(), SHOP, 2).await.unwrap().unwrap();
+    assert_eq!(*second.id(), id(2));
+    assert_eq!(store.numbered(&gitlab(), SHOP, 4).await.unwrap(), None);
+}
+
+pub(in crate::store) async fn a_number_of_ours_is_given_once(store: Shared) {
+    let other = ProjectId(43);
+    assert_eq!(store.give_number(&gitlab(), SHOP, &id(100)).await.unwrap(), 1);
+    assert_eq!(store.give_number(&gitlab(), SHOP, &id(200)).await.unwrap(), 2);
+    assert_eq!(store.give_number(&gitlab(), SHOP, &id(100)).await.unwrap(), 1);
+    let elsewhere = DeploymentId::new(&gitlab(), other, &native(300));
+    assert_eq!(store.give_number(&gitlab(), other, &elsewhere).await.unwrap(), 1);
+}
+
+pub(in crate::store) async fn a_delivery_is_asked_for_once(store: Shared) {
+    let wanted = |id: &'static str| {
+        let store = store.clone();
+        async move { store.is_wanted(&gitlab(), id).await.unwrap() }
+    };
+    store.accept(delivery("here", vec![])).await.unwrap();
+    assert!(!wanted("here").await, "it is on disk");
+    assert!(wanted("lost").await);
+    store.asked_again(&gitlab(), "lost", at(0)).await.unwrap();
+    store.asked_again(&gitlab(), "lost", at(1)).await.unwrap();
+    assert!(!wanted("lost").await, "it was asked for");
+    assert!(store.is_wanted(&ForgeName::new("github"), "lost").await.unwrap(), "of another source");
+    store.forget_deliveries(at(1)).await.unwrap();
+    assert!(wanted("lost").await, "long ago");
 }

@@ -28,7 +28,7 @@ async fn no_frequent_statement_walks_a_whole_table() {
         sql::deployment::CHAINS_OF,
         sql::deployment::CHAINS_OF_STATUS,
         sql::deployment::WATCHED,
-        sql::deployment::OPEN_NUMBERS,
+        sql::deployment::OPEN,
         sql::command::ANSWERED,
     ];
     for statement in frequent {
