@@ -1,7 +1,7 @@
 //! Attacks, told as tests: what a hostile hook, name or comment could try.
 
 use crate::story::gitlab::World;
-use crate::story::stage::{Stage as _, Switches};
+use crate::story::stage::Switches;
 use crate::story::world::ONE_MAINTAINER;
 use countersign::sim::gitlab::{HookTemplate, JobSpec, Level, NewPipeline, ProtectedEnvironment};
 use pulldown_cmark::{Event, Parser};
@@ -178,7 +178,7 @@ const HOSTILE: [&str; 12] = [
 #[tokio::test]
 async fn hostile_names_neither_ping_nor_format_nor_run() {
     for hostile in HOSTILE {
-        let mut world = World::new(None, &Switches::default()).await;
+        let world = World::new(None, &Switches::default()).await;
         let (dana, bot) = (world.user("dana").unwrap(), world.user("countersign").unwrap());
         world.stage.gitlab.add_commit(world.stage.project, &world.stage.head, hostile, hostile);
         let rule = countersign::sim::gitlab::ApprovalRule::user(bot);

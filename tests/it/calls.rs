@@ -1,7 +1,7 @@
 //! How often GitLab is asked.
 
 use crate::story::gitlab::World;
-use crate::story::stage::{Stage as _, Switches};
+use crate::story::stage::Switches;
 use countersign::sim::gitlab::{ApiCall, Level, OldDeployments};
 use jiff::SignedDuration;
 use rstest::rstest;
@@ -78,7 +78,7 @@ async fn two_thousand_old_deployments_make_no_card_and_no_flood_of_calls() {
 #[case::manual_job("manual_job", &["GitLab is Free"])]
 #[tokio::test]
 async fn reads_per_approval(#[case] gate: &str, #[case] switches: &[&str]) {
-    let switches: Vec<String> = switches.iter().map(|&switch| switch.to_owned()).collect();
+    let switches = Switches(switches.iter().map(|&switch| switch.to_owned()).collect());
     let mut world = World::new(Some(&ONE.replace("GATE", gate)), &switches).await;
     for caches in ["cold", "warm"] {
         world.tell("dana deploys to production").await;

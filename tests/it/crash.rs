@@ -1,7 +1,7 @@
 //! A worker that dies with jobs in its hands: another one ends them, and nobody sees anything twice.
 
 use crate::story::gitlab::World;
-use crate::story::stage::{Stage as _, Switches};
+use crate::story::stage::Switches;
 use crate::story::world::ONE_MAINTAINER;
 use countersign::ports::store::LeasedJob;
 use countersign::sim::faults::{Action, Rule};

@@ -1,7 +1,7 @@
 //! Memberships and projects that a story can't set up.
 
 use crate::story::gitlab::World;
-use crate::story::stage::{Stage as _, Switches};
+use crate::story::stage::Switches;
 use countersign::sim::gitlab::{
     ApprovalRule, JobSpec, Level, MemberState, Membership, NewPipeline, ProtectedEnvironment,
 };

@@ -1,7 +1,7 @@
 //! Attacks found by reading: forged proofs, borrowed merge requests, facts that come back.
 
 use crate::story::gitlab::World;
-use crate::story::stage::{Stage as _, Switches};
+use crate::story::stage::Switches;
 use countersign::sim::gitlab::{JobSpec, Level, OldDeployments};
 use jiff::SignedDuration;
 use serde_json::json;

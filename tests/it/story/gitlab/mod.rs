@@ -3,7 +3,7 @@
 mod alone;
 mod setting;
 
-use super::stage::{Act, Deploy, Done, From, Held, Role, Said, Stage as _, Standing, Switches};
+use super::stage::{Act, Deploy, Done, From, Held, Role, Said, Standing, Switches};
 use countersign::sim::clock::HandClock;
 use countersign::sim::faults::{HookFaults, Rule};
 use countersign::sim::gitlab::{
