@@ -5,16 +5,23 @@
 //! * `directory`: which installation reaches which repository; accounts.
 //! * `repository`: calls within one repository, wherever it has been moved to.
 //! * `wire`: the shapes of the answers.
+//! * [`webhook`]: deliveries and who sent them; `payload`: what they say; `run_url`: runs told by address only.
+//! * `button`: what our check runs stand for.
 
 #![expect(dead_code, reason = "the ports on top of this come next")]
 #![cfg_attr(not(test), expect(unused_imports, reason = "the ports on top of this come next"))]
 
 mod access;
+mod button;
 mod client;
+mod decimal;
 mod directory;
 mod failure;
 mod limits;
+mod payload;
 mod repository;
+mod run_url;
+pub mod webhook;
 mod wire;
 
 #[cfg(test)]

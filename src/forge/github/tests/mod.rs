@@ -2,8 +2,10 @@
 
 mod calls;
 mod failures;
+mod payload;
 mod places;
 mod tokens;
+mod webhook;
 mod wire;
 
 use super::access::{Caller, InstallationId};
