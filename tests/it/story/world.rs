@@ -45,7 +45,7 @@ pub(crate) struct World<S> {
     /// Hooks are delivered after every act.
     pub(crate) hooks_arrive: bool,
     pub(crate) read: BTreeSet<u64>,
-    address: std::net::SocketAddr,
+    pub(crate) address: std::net::SocketAddr,
     _folder: TempDir,
 }
 

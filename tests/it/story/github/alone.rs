@@ -3,6 +3,7 @@
 use super::{Stage, refused};
 use crate::story::stage::{Act, Stage as _};
 use crate::story::steps::{contains, expect, number};
+use countersign::sim::faults::{Action, Rule};
 use countersign::sim::github::{
     CheckRunView, JobSpec, NewPullRequest, NewReview, NewRun, Reviewer,
 };
@@ -50,6 +51,10 @@ impl Stage {
             ["rejects", environment, "as", "its", "reviewer"] => {
                 let run = run(environment)?;
                 self.github.review_as_reviewer(run, environment, act.by, false).map_err(refused)?;
+            }
+            ["starts", "the", "run", "again", "before", "the", "next", "vote", "arrives"] => {
+                let run = *self.runs.last().ok_or("nothing runs")?;
+                self.github.overtake_next_review(run, act.by);
             }
             ["is", "renamed", login] => {
                 self.github.rename_user(act.by, login);
@@ -144,6 +149,16 @@ impl Stage {
                 self.github.set_permissions(self.app.id, &[("members", "read")]);
             }
             ["an", "hour", "has", calls, "calls"] => self.github.set_hourly_limit(number(calls)?),
+            ["the", "next", "token", "is", "refused"] => {
+                let body = r#"{"message":"Bad credentials"}"#.to_owned();
+                let refusal = Action::Answer { status: 401, body };
+                self.github.add_fault(Rule::new("/repos/", refusal).times(1));
+            }
+            ["GitHub", "finds", "us", "too", "busy", "for", seconds, "seconds"] => {
+                let retry_after = Some(u64::from(number(seconds)?));
+                let busy = Action::TooManyRequests { retry_after };
+                self.github.add_fault(Rule::new("", busy).method("POST").times(1));
+            }
             _ => return Ok(false),
         }
         Ok(true)

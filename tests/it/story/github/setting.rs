@@ -44,6 +44,7 @@ impl Stage {
                 github.add_team_member(team, users[*member], TeamState::Active);
             }
         }
+        teams.insert("acme/oncall".to_owned(), github.add_team(acme, "oncall", Some(teams["acme/sre"])));
         let head = format!("{:040x}", 1);
         Self {
             github,
