@@ -83,8 +83,12 @@ fn examples_of_the_configuration_can_be_used() {
     for example in examples {
         let whole = if example.contains("[server]") { example } else { format!("{AROUND}{example}") };
         // The file of a key is the reader's own.
-        let whole = whole.replace("{ file = \"countersign.pem\" }", "\"a key\"");
-        let secret = |_: &str| Some("whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=".to_owned());
+        let whole = whole.replace("{ file = \"countersign.pem\" }", "{ env = \"KEY\" }");
+        let secret = |name: &str| {
+            let key = "-----BEGIN RSA PRIVATE KEY-----\nMIIB\n-----END RSA PRIVATE KEY-----\n";
+            let token = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+            Some(if name == "KEY" { key } else { token }.to_owned())
+        };
         let checked = config::parse(&whole, Path::new("README.md"), &secret);
         let checked = checked.unwrap_or_else(|faults| panic!("{faults}\n{whole}"));
         assert!(checked.warnings.is_empty(), "{:?}", checked.warnings);
