@@ -62,6 +62,8 @@ async fn lost(act: &str, event: &str) -> (World, Value) {
     if event != "deployment_protection_rule" {
         world.tell("dana deploys to production").await;
     }
+    // The first sweep is over before anything happens.
+    world.settle().await;
     let lose = HookFaults { lose_everything: true, ..HookFaults::default() };
     world.stage.set_hook_faults(lose);
     world.tell(act).await;

@@ -17,12 +17,12 @@ pub(super) fn acted<S: Stage>(world: &mut World<S>, words: &[&str]) -> Acted {
         words
     };
     let act = Act { by, words };
-    Ok(comments(world, &act)?
+    Ok(world.stage.act(&act)?
+        || comments(world, &act)?
         || deployments(world, &act)?
         || branches(world, &act)?
         || memberships(world, &act)?
-        || ends(world, &act)
-        || world.stage.act(&act)?)
+        || ends(world, &act))
 }
 
 fn comments<S: Stage>(world: &mut World<S>, act: &Act<'_>) -> Acted {

@@ -57,9 +57,9 @@ fn unwell<S: Stage>(stage: &S, words: &[&str]) -> Result<bool, String> {
             let status = u16::try_from(number(status)?).unwrap_or(500);
             Rule::new(path(what)?, Action::Answer { status, body })
         }
-        ["refuses", "new", "comments"] => {
-            let body = r#"{"message":"403 Forbidden"}"#.to_owned();
-            Rule::new(path("comments")?, Action::Answer { status: 403, body }).method("POST")
+        ["forbids", what] => {
+            let body = r#"{"message":"Forbidden"}"#.to_owned();
+            Rule::new(path(what)?, Action::Answer { status: 403, body }).method("POST")
         }
         ["acts", "on", "the", "next", what, "but", "its", "answer", "is", "lost"] => {
             Rule::new(path(what)?, Action::ActThenDrop).method("POST").times(1)

@@ -106,6 +106,7 @@ impl super::stage::Stage for Stage {
         ("approve", "/approve"),
         ("maintainers", "role = \"maintain\""),
         ("developers", "role = \"write\""),
+        ("everybody who may push", "everybody who may push"),
         ("team", "team"),
     ];
     const POLLS: u64 = 3;
@@ -139,6 +140,9 @@ impl super::stage::Stage for Stage {
         }
         for check in self.github.check_runs_of(self.repository, &self.head) {
             let _ = writeln!(scene, "{check:?}");
+        }
+        for call in self.github.requests().iter().rev().take(12).rev() {
+            let _ = writeln!(scene, "{} {} {}", call.status, call.method, call.path);
         }
         scene
     }

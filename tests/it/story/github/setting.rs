@@ -4,16 +4,12 @@ use super::Stage;
 use crate::story::stage::{Done, Switches};
 use countersign::sim::clock::HandClock;
 use countersign::sim::github::{GitHub, Level, NewPullRequest, TeamId, TeamState};
-use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 impl Stage {
     pub(super) async fn raise(clock: &HandClock, switches: &Switches) -> Self {
         let github = GitHub::new(clock.now());
-        // An App signs by the true time, whatever the story's clock says.
-        github.set_token_clock(Arc::new(Timestamp::now));
         github.start().await.unwrap();
         let app = github.register_app("countersign");
         if switches.on("the App may not see members") {
@@ -87,7 +83,12 @@ impl Stage {
         self.teams.get(path).copied().ok_or_else(|| format!("there is no team {path}"))
     }
 
+    /// Joins a team, or the organisation alone.
     pub(super) fn join_team(&self, path: &str, user: u64) -> Done {
+        if path == "acme" {
+            self.github.add_org_member(self.github.add_org("acme"), user, false);
+            return Ok(());
+        }
         self.github.add_team_member(self.team(path)?, user, TeamState::Active);
         Ok(())
     }

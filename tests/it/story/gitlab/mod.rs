@@ -86,6 +86,7 @@ impl super::stage::Stage for Stage {
         ("approve", "@countersign approve"),
         ("maintainers", "access_level = \"maintainer\""),
         ("developers", "access_level = \"developer\""),
+        ("everybody who may push", "developers and above"),
         ("team", "group"),
     ];
     const POLLS: u64 = 2;
