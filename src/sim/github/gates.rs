@@ -94,8 +94,7 @@ impl GitHub {
         self.with(State::end_wait_timers);
     }
 
-    /// The next call of the review endpoint for this run is overtaken: right before it arrives, the run is cancelled
-    /// and started again.
+    /// The next decision on this run is overtaken: right before it arrives, the run is cancelled and started again.
     pub fn overtake_next_review(&self, run: RunId, by: UserId) {
         self.with(|state| state.overtake = Some((run, by)));
     }
@@ -168,7 +167,8 @@ impl State {
 
     /// An App's word on its own rule, kept with the status that it was answered.
     pub(super) fn take_word(&mut self, run: RunId, app: AppId, word: &Word) -> Result<(), Refused> {
-        if let Some((_, by)) = self.overtake.take_if(|(meant, _)| *meant == run) {
+        let decides = word.state.is_some();
+        if let Some((_, by)) = self.overtake.take_if(|(meant, _)| decides && *meant == run) {
             self.cancel_run(run, by)?;
             self.rerun(run, by)?;
         }

@@ -133,6 +133,7 @@ pub(crate) trait Stage: Sized {
     fn add_fault(&self, rule: Rule);
     fn clear_faults(&self);
     fn set_hook_faults(&self, faults: HookFaults);
+    /// How many calls were made that count where the forge limits them.
     fn calls(&self) -> usize;
     fn clear_calls(&self);
 

@@ -157,7 +157,7 @@ impl Stage {
             ["GitHub", "finds", "us", "too", "busy", "for", seconds, "seconds"] => {
                 let retry_after = Some(u64::from(number(seconds)?));
                 let busy = Action::TooManyRequests { retry_after };
-                self.github.add_fault(Rule::new("", busy).method("POST").times(1));
+                self.github.add_fault(Rule::new("/deployment_protection_rule", busy).method("POST").times(1));
             }
             _ => return Ok(false),
         }

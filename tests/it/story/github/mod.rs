@@ -309,7 +309,7 @@ impl super::stage::Stage for Stage {
     }
 
     fn calls(&self) -> usize {
-        self.github.requests().len()
+        self.github.requests().iter().filter(|call| !call.conditional).count()
     }
 
     fn clear_calls(&self) {

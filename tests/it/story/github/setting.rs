@@ -12,6 +12,8 @@ impl Stage {
         let github = GitHub::new(clock.now());
         github.start().await.unwrap();
         let app = github.register_app("countersign");
+        // GitHub tells of comments on commits only those who may read contents.
+        github.set_permissions(app.id, &[("contents", "read")]);
         if switches.on("the App may not see members") {
             github.set_permissions(app.id, &[("members", "none")]);
         }
