@@ -123,7 +123,8 @@ async fn a_suspended_installation_reaches_nothing() {
         asked.is("GET", "/app/installations").then(|| answer(200, &json!([suspended])))
     })
     .await;
-    assert_eq!(world.github.directory.repo(SHOP).await.err(), Some(Failure::NotFound));
+    let unseen = world.github.directory.repo(SHOP).await.err();
+    assert!(matches!(unseen, Some(Failure::Unavailable { .. })), "nobody may take it for gone: {unseen:?}");
     assert_eq!(world.count("GET", "/installation/repositories"), 0);
     assert_eq!(world.github.directory.installations().await.unwrap().len(), 1);
 }
@@ -211,6 +212,7 @@ async fn a_repository_is_found_under_the_installation_that_replaced_its_own() {
 async fn something_that_is_not_there_is_none() {
     let world = World::new(|_, _| None).await;
     assert_eq!(world.github.find::<Value>(SHOP, &["issues", "comments", "5"]).await, Ok(None));
+    world.clock.advance(SignedDuration::from_secs(10));
     let unknown = world.github.find::<Value>(ProjectId(99), &["issues", "comments", "5"]).await;
     assert!(matches!(unknown, Err(Failure::HeldBack { .. })), "{unknown:?}");
 }
