@@ -115,6 +115,20 @@ impl Directory {
         self.look_up(|known| known.installations.get(&id)).await
     }
 
+    /// The installation of an account, by its login; one that isn't known is looked for at most every half minute.
+    pub(super) async fn installation_of(&self, owner: &str) -> Result<Option<Arc<Installation>>, Failure> {
+        let is_theirs = |found: &&Arc<Installation>| {
+            let login = found.account.as_ref().and_then(|account| account.login.as_deref());
+            login.is_some_and(|login| login.eq_ignore_ascii_case(owner))
+        };
+        let known = self.peek(|known| known.installations.values().find(is_theirs).cloned());
+        if known.is_some() {
+            return Ok(known);
+        }
+        self.bring_up_to_date().await?;
+        Ok(self.peek(|known| known.installations.values().find(is_theirs).cloned()))
+    }
+
     /// All repositories, as read at most half a minute ago.
     pub(super) async fn repos(&self) -> Result<Vec<Arc<Repo>>, Failure> {
         self.bring_up_to_date().await?;

@@ -7,34 +7,52 @@
 //! * `wire`: the shapes of the answers.
 //! * [`webhook`]: deliveries and who sent them; `payload`: what they say; `run_url`: runs told by address only.
 //! * `button`: what our check runs stand for.
+//! * `lookup`, `gate`, `talk`, `log`: the ports. `native`: what a deployment is known by here; `sighting`: what a run
+//!   says of one that waits, `outcome` of one that went on; `carrier`: its pull request; `people`: who may do what;
+//!   `checks`: buttons; `fit`: texts within the limits.
 
-#![expect(dead_code, reason = "the ports on top of this come next")]
-#![cfg_attr(not(test), expect(unused_imports, reason = "the ports on top of this come next"))]
+#![expect(dead_code, reason = "`check` will read the rest")]
 
 mod access;
 mod button;
+mod carrier;
+mod checks;
 mod client;
 mod decimal;
 mod directory;
 mod failure;
+mod fit;
+mod gate;
 mod limits;
+mod log;
+mod lookup;
+mod native;
+mod outcome;
 mod payload;
+mod people;
 mod repository;
 mod run_url;
+mod sighting;
+mod talk;
 pub mod webhook;
 mod wire;
 
 #[cfg(test)]
 mod tests;
 
-use crate::domain::id::ForgeName;
+use crate::domain::id::{ForgeName, ProjectId};
 use crate::net::http::{AddressError, Http, Site, Url};
 use crate::ports::clock::Clock;
 use access::{Access, AppKey};
 use client::Client;
 use directory::Directory;
+use jiff::Timestamp;
+use moka::future::Cache;
 use secrecy::SecretString;
 use std::sync::Arc;
+
+/// Of how many environments it is kept that our rule is enabled there.
+const KEPT_RULES: u64 = 10_000;
 
 /// How to reach one GitHub.
 #[derive(Clone, Debug)]
@@ -85,6 +103,8 @@ pub struct GitHub {
     name: ForgeName,
     client: Arc<Client>,
     directory: Directory,
+    /// Environments, in lower case, on which our rule was enabled, and when that was seen.
+    rules: Cache<(ProjectId, String), Timestamp>,
     clock: Arc<dyn Clock>,
 }
 
@@ -97,6 +117,7 @@ impl GitHub {
         let access = Access::new(key, site, http, Arc::clone(&clock)).ok_or(SettingsError::Transport)?;
         let client = Arc::new(Client::new(access, Arc::clone(&clock)));
         let directory = Directory::new(Arc::clone(&client), Arc::clone(&clock));
-        Ok(Self { name: settings.name, client, directory, clock })
+        let rules = Cache::builder().max_capacity(KEPT_RULES).build();
+        Ok(Self { name: settings.name, client, directory, rules, clock })
     }
 }

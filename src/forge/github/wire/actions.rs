@@ -104,6 +104,8 @@ pub(crate) struct Job {
     pub(crate) name: String,
     pub(crate) status: RunStatus,
     pub(crate) conclusion: Option<Conclusion>,
+    /// When it was reached: jobs are made when what they need is done.
+    pub(crate) created_at: Option<Timestamp>,
     pub(crate) started_at: Option<Timestamp>,
     pub(crate) completed_at: Option<Timestamp>,
     pub(crate) html_url: Option<String>,

@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 
 /// An account.
 #[derive(Clone, Debug, Deserialize)]
-pub(super) struct User {
+pub(crate) struct User {
     pub(super) id: i64,
     pub(super) login: String,
     #[serde(rename = "type")]
@@ -31,7 +31,7 @@ pub(super) struct User {
 
 /// What kind of account it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-pub(super) enum UserKind {
+pub(crate) enum UserKind {
     User,
     Bot,
     Organization,
@@ -86,7 +86,7 @@ impl Installation {
 
 /// Whose something is.
 #[derive(Clone, Debug, Deserialize)]
-pub(super) struct Owner {
+pub(crate) struct Owner {
     pub(super) id: i64,
     pub(super) login: Option<String>,
 }
