@@ -64,6 +64,7 @@ impl State {
             status: "queued",
             conclusion: None,
             cancelled: false,
+            begun: false,
             started_at: now,
             updated_at: now,
         });
@@ -275,7 +276,8 @@ impl State {
         let Some((status, conclusion)) = self.status_of(run) else { return };
         let attempt = self.runs.get_mut(&run).and_then(|known| known.attempts.last_mut());
         let Some(attempt) = attempt.filter(|known| known.status != status) else { return };
-        let first = attempt.status == "queued";
+        let first = !attempt.begun && status == "in_progress";
+        attempt.begun |= first;
         (attempt.status, attempt.conclusion, attempt.updated_at) = (status, conclusion, now);
         match status {
             "completed" => self.tell_of_run(run, "completed"),

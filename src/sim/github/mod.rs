@@ -3,6 +3,31 @@
 //! Set-up methods (`add_…`, `set_…`) take ids that the handle gave out; what names nothing changes nothing. What a
 //! person does in the pages is a method as well, and is refused as GitHub refuses it ([`Refused`]).
 //!
+//! ```no_run
+//! # async fn story() -> Result<(), Box<dyn std::error::Error>> {
+//! use countersign::sim::clock::HandClock;
+//! use countersign::sim::github::{GitHub, JobSpec, Level, NewPullRequest, NewRun};
+//!
+//! let clock = HandClock::at("2026-05-08T10:00:00Z".parse()?);
+//! let github = GitHub::new(clock.now());
+//! let url = github.start().await?; // http://127.0.0.1:PORT
+//! let shop = github.add_repository("acme/shop");
+//! let dana = github.add_user("dana");
+//! github.add_collaborator(shop, dana, Level::Write);
+//! let app = github.register_app("countersign"); // with its key and its secret
+//! github.install(app.id, github.add_org("acme"));
+//! github.set_hook_url(app.id, "http://127.0.0.1:8080/hooks/github");
+//! github.add_environment(shop, "production");
+//! github.enable_rule(shop, "production", app.id)?;
+//! let number = github.open_pull_request(shop, dana, NewPullRequest::new("feature", "9f1c", "Sell more"));
+//! let deploy = JobSpec::new("deploy").environment("production");
+//! let run = github.start_run(shop, NewRun::pull_request(number, dana).job(deploy));
+//! github.comment_on_pull_request(shop, number, dana, "/deploy approve production")?;
+//! github.deliver_hooks().await; // nothing is sent by itself unless `set_auto_deliver(true)`
+//! assert_eq!((github.pending_environments(run).len(), github.reviews_posted(run).len()), (1, 0));
+//! # let _ = url; Ok(()) }
+//! ```
+//!
 //! Where GitHub's documentation says nothing, the twin takes the stricter reading; the places are marked `Assumed`.
 
 mod apps;

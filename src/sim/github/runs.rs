@@ -234,6 +234,8 @@ pub(super) struct Attempt {
     pub(super) status: &'static str,
     pub(super) conclusion: Option<Conclusion>,
     pub(super) cancelled: bool,
+    /// Whether a job of it has started.
+    pub(super) begun: bool,
     pub(super) started_at: Timestamp,
     pub(super) updated_at: Timestamp,
 }

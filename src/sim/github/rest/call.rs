@@ -37,6 +37,7 @@ impl Call {
         let mut readable = true;
         match serde_json::from_str::<Value>(&body) {
             Ok(Value::Object(fields)) => params.extend(fields),
+            Ok(Value::Null) => {}
             Ok(_) => readable = false,
             Err(_) => readable = body.is_empty(),
         }

@@ -103,3 +103,18 @@ pub(in crate::sim::github) fn secondary_limit() -> Refused {
     super::super::render::put(&mut refused.body, "documentation_url", page.into());
     refused
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn five_hundred_pieces_of_content_fill_an_hour() {
+        let start: Timestamp = "2026-05-08T10:00:00Z".parse().unwrap();
+        let mut rate = Rate::default();
+        let taken = (0..600).filter(|at| rate.create(later(start, at * 5))).count();
+        assert_eq!(taken, 500);
+        assert!(!rate.create(later(start, 3599)));
+        assert!(rate.create(later(start, 3600)));
+    }
+}

@@ -82,6 +82,7 @@ impl State {
         call.readable()?;
         let path: Vec<&str> = call.segments.iter().map(String::as_str).collect();
         match (path.as_slice(), caller) {
+            ([], _) => Err(Refused::not_found()),
             (["rate_limit"], _) => Ok(Answer::ok(self.rate_json(call))),
             (["app", rest @ ..], Caller::App(app)) => self.route_app(call, *app, rest),
             (["app", ..], Caller::Guest(_)) => {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::people::{Level, Role, TeamState};
+use super::super::people::{Kind, Level, Role, TeamState};
 use super::super::render::put;
 use super::super::state::{Refused, State};
 use super::super::{RepositoryId, UserId};
@@ -119,7 +119,8 @@ impl State {
             Some("triage") => Level::Triage,
             Some(_) | None => Level::Read,
         };
-        let roles = self.accounts.keys().map(|user| (*user, self.role_of(*user, visit.repository)));
+        let people = self.accounts.values().filter(|account| account.kind != Kind::Organization);
+        let roles = people.map(|account| (account.id, self.role_of(account.id, visit.repository)));
         let wanted = roles.filter_map(|(user, role)| Some((user, role.filter(|role| role.base >= least)?)));
         let shown = wanted.map(|(user, role)| self.collaborator_json(user, Some(&role))).collect();
         list(visit.call, &self.host, shown)
