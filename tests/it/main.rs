@@ -14,6 +14,7 @@ mod crash;
 mod demo;
 mod docs;
 mod doctor;
+mod doctor_github;
 mod house;
 mod people;
 mod siege;

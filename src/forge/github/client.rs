@@ -6,6 +6,7 @@ use crate::net::http::{Answer, Method, StatusCode, Url};
 use crate::net::link::next_page;
 use crate::ports::clock::Clock;
 use crate::ports::failure::Failure;
+use jiff::Timestamp;
 use moka::future::Cache;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -101,6 +102,13 @@ impl Client {
             budget.spend(self.clock.now())?;
         }
         self.send(caller, &call).await
+    }
+
+    /// GitHub's clock, as every answer tells it, also one that refuses the App for its own.
+    pub(super) async fn their_time(&self) -> Result<Option<Timestamp>, Failure> {
+        let url = self.address(&["app"], &[])?;
+        let answer = self.access.send(Caller::App, &Call::get(url)).await?;
+        Ok(answer.date())
     }
 
     fn address(&self, path: &[&str], query: Query<'_>) -> Result<Url, Failure> {

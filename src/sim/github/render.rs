@@ -23,13 +23,24 @@ impl State {
         let Some(account) = self.accounts.get(&user) else { return Value::Null };
         let (login, id, host, api) = (&account.login, account.id, &self.host, self.api());
         let page = login.strip_suffix("[bot]").map(|slug| format!("{host}/apps/{slug}"));
+        let url = format!("{api}/users/{login}");
         json!({
             "login": login,
             "id": id,
             "node_id": node_id("User", id),
             "avatar_url": format!("{host}/avatars/u/{id}?v=4"),
-            "url": format!("{api}/users/{login}"),
+            "gravatar_id": "",
+            "url": url,
             "html_url": page.unwrap_or_else(|| format!("{host}/{login}")),
+            "followers_url": format!("{url}/followers"),
+            "following_url": format!("{url}/following{{/other_user}}"),
+            "gists_url": format!("{url}/gists{{/gist_id}}"),
+            "starred_url": format!("{url}/starred{{/owner}}{{/repo}}"),
+            "subscriptions_url": format!("{url}/subscriptions"),
+            "organizations_url": format!("{url}/orgs"),
+            "repos_url": format!("{url}/repos"),
+            "events_url": format!("{url}/events{{/privacy}}"),
+            "received_events_url": format!("{url}/received_events"),
             "type": account.kind.name(),
             "user_view_type": "public",
             "site_admin": false,

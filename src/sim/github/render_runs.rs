@@ -39,6 +39,12 @@ impl State {
             "url": format!("{api}/actions/runs/{id}"),
             "html_url": format!("{page}/actions/runs/{id}"),
             "jobs_url": format!("{api}/actions/runs/{id}/jobs"),
+            "logs_url": format!("{api}/actions/runs/{id}/logs"),
+            "check_suite_url": format!("{api}/check-suites/{}", id + 42),
+            "artifacts_url": format!("{api}/actions/runs/{id}/artifacts"),
+            "cancel_url": format!("{api}/actions/runs/{id}/cancel"),
+            "rerun_url": format!("{api}/actions/runs/{id}/rerun"),
+            "workflow_url": format!("{api}/actions/workflows/161335"),
             "created_at": run.created_at,
             "updated_at": known.updated_at,
             "run_started_at": known.started_at,
@@ -64,11 +70,14 @@ impl State {
     fn short_commit_json(&self, run: &Run) -> Value {
         let home = self.repositories.get(&run.repository);
         let author = home.and_then(|home| home.commits.get(&run.sha)).copied().unwrap_or_default();
+        let author = json!({ "name": self.login_of(author), "email": "somebody@example.com" });
         json!({
             "id": run.sha,
+            "tree_id": run.sha,
             "message": run.title,
             "timestamp": run.created_at,
-            "author": { "name": self.login_of(author), "email": "somebody@example.com" },
+            "author": author,
+            "committer": author,
         })
     }
 

@@ -170,10 +170,3 @@ pub(super) struct HookDelivery {
     pub(super) installation_id: Option<i64>,
     pub(super) repository_id: Option<i64>,
 }
-
-/// Where the App's deliveries go.
-#[derive(Clone, Debug, Deserialize)]
-pub(super) struct HookConfig {
-    pub(super) url: Option<String>,
-    pub(super) content_type: Option<String>,
-}

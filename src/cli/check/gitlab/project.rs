@@ -1,6 +1,6 @@
 //! One project: the bot's place in it, its webhook, its default branch, its protected environments.
 
-use super::forge::Doctor;
+use super::Doctor;
 use crate::config::MergeRequestApproval;
 use crate::domain::actor::Account;
 use crate::domain::id::Project;
@@ -20,15 +20,15 @@ pub(super) struct Bot<'a> {
 
 impl Doctor<'_> {
     pub(super) async fn project(&mut self, path: &str, me: &Account) {
-        let what = format!("{}: {path}", self.name());
+        let what = format!("{}: {path}", self.on.name());
         let answer = self.forge.surroundings(path).await;
-        let Some(around) = self.report.read(&what, answer) else { return };
+        let Some(around) = self.on.read(&what, answer) else { return };
         let answer = self.forge.member(around.project.id, me.id).await;
-        let Some(member) = self.report.read(&format!("{path}: the bot's membership"), answer) else { return };
+        let Some(member) = self.on.read(&format!("{path}: the bot's membership"), answer) else { return };
         let bot = Bot { account: me, level: member.level };
         if bot.level < DEVELOPER {
             let text = format!("{path}: @{} has a role below Developer and can't start jobs", me.username);
-            self.report.find(text, "make the bot a Maintainer of the project or its group");
+            self.on.report.find(text, "make the bot a Maintainer of the project or its group");
         }
         self.webhook(&around.project).await;
         self.default_branch(&around, &bot).await;
@@ -37,19 +37,18 @@ impl Doctor<'_> {
 
     async fn webhook(&mut self, project: &Project) {
         let path = &project.path;
-        let Some(public_url) = &self.config.server.public_url else {
+        let Some(wanted) = self.on.hook_url() else {
             let text = format!("{path}: without `public_url` its webhook can't be recognised");
-            self.report.warn(text, "set [server] public_url to the address that GitLab reaches us by");
+            self.on.report.warn(text, "set [server] public_url to the address that GitLab reaches us by");
             return;
         };
-        let wanted = format!("{}/hooks/{}", public_url.as_str().trim_end_matches('/'), self.settings.name);
         let hooks = match self.forge.hooks(project.id).await {
             Err(Failure::Refused(_) | Failure::NotFound) => {
                 let text = format!("{path}: its webhooks can't be seen with the bot's role");
-                self.report.warn(text, "make the bot a Maintainer, or look at the webhook by hand");
+                self.on.report.warn(text, "make the bot a Maintainer, or look at the webhook by hand");
                 return;
             }
-            answer => self.report.read(&format!("{path}: its webhooks"), answer),
+            answer => self.on.read(&format!("{path}: its webhooks"), answer),
         };
         let Some(hooks) = hooks else { return };
         if let Some(hook) = hooks.iter().find(|hook| hook.url.trim_end_matches('/') == wanted) {
@@ -57,15 +56,17 @@ impl Doctor<'_> {
         } else {
             let text =
                 format!("{path}: no webhook goes to {wanted}, so comments are noticed by polling alone");
-            self.report.warn(text, "add one for comments, deployments and jobs, unless a group has it");
+            self.on.report.warn(text, "add one for comments, deployments and jobs, unless a group has it");
         }
     }
 
     fn judge_hook(&mut self, path: &str, hook: &Hook) {
-        let before = self.report.findings();
+        let before = self.on.report.findings();
         if hook.disabled {
             let text = format!("{path}: GitLab has disabled the webhook after failures");
-            self.report.find(text, "see to it that GitLab reaches us, then send a test event from its page");
+            self.on
+                .report
+                .find(text, "see to it that GitLab reaches us, then send a test event from its page");
         }
         for (topic, name) in [
             (Topic::Comments, "comments"),
@@ -74,18 +75,20 @@ impl Doctor<'_> {
         ] {
             if !hook.tells.contains(&topic) {
                 let text = format!("{path}: the webhook doesn't send {name}");
-                self.report.find(text, format!("tick {name} in the webhook's settings"));
+                self.on.report.find(text, format!("tick {name} in the webhook's settings"));
             }
         }
         let hints = self.settings.merge_request_approval == MergeRequestApproval::Hint;
         if hints && !hook.tells.contains(&Topic::MergeRequests) {
             let text =
                 format!("{path}: the webhook doesn't send merge request events, so nobody gets the hint");
-            self.report.warn(text, "tick merge request events, or set merge_request_approval = \"ignore\"");
+            self.on
+                .report
+                .warn(text, "tick merge request events, or set merge_request_approval = \"ignore\"");
         }
         self.judge_proof(path, hook);
-        if self.report.findings() == before {
-            self.report.fine(format!("{path}: the webhook is in order"));
+        if self.on.report.findings() == before {
+            self.on.report.fine(format!("{path}: the webhook is in order"));
         }
     }
 
@@ -109,25 +112,26 @@ impl Doctor<'_> {
         } else {
             return;
         };
-        self.report.find(format!("{path}: {text}: every delivery is refused"), remedy);
+        self.on.report.find(format!("{path}: {text}: every delivery is refused"), remedy);
     }
 
     async fn default_branch(&mut self, around: &Surroundings, bot: &Bot<'_>) {
         let (path, Some(name)) = (&around.project.path, &around.default_branch) else { return };
         let answer = self.forge.branch(around.project.id, name).await;
-        let Some(Some(branch)) = self.report.read(&format!("{path}: the branch {name}"), answer) else {
+        let Some(Some(branch)) = self.on.read(&format!("{path}: the branch {name}"), answer) else {
             return;
         };
         if !self.is_any_of(bot, &branch.writers).await {
             let text = format!("{path}: @{} may neither push nor merge to {name}", bot.account.username);
-            self.report
+            self.on
+                .report
                 .find(text, "allow it in the branch's protection: GitLab starts its jobs for nobody else");
         }
     }
 
     async fn environments(&mut self, around: &Surroundings, bot: &Bot<'_>) {
         let project = &around.project;
-        let entries = self.config.policies.of_project(&self.settings.name, &project.path);
+        let entries = self.on.config.policies.of_project(&self.settings.name, &project.path);
         let protections = match self.forge.protections(project.id).await {
             Ok(protections) => protections,
             Err(Failure::NotFound | Failure::Refused(_)) => {
@@ -135,14 +139,14 @@ impl Doctor<'_> {
                 Vec::new()
             }
             answer @ Err(_) => {
-                self.report.read(&format!("{}: its protected environments", project.path), answer);
+                self.on.read(&format!("{}: its protected environments", project.path), answer);
                 return;
             }
         };
         let named = entries.iter().filter_map(|entry| entry.name.literal());
         let protected = protections.iter().map(|known| known.environment.as_str());
         for environment in named.chain(protected).collect::<BTreeSet<_>>() {
-            let found = self.config.policies.find(&self.settings.name, &project.path, environment);
+            let found = self.on.config.policies.find(&self.settings.name, &project.path, environment);
             let Some(entry) = found else { continue };
             let protection = protections.iter().find(|known| known.environment == environment);
             self.environment(around, bot, (environment, entry, protection)).await;
@@ -154,7 +158,7 @@ impl Doctor<'_> {
         if entries.iter().any(|entry| entry.gate == Gate::Native) {
             let text = format!("{}: protected environments can't be seen", project.path);
             let remedy = "make the bot a Maintainer; where GitLab's tier has none, set gate = \"manual_job\"";
-            self.report.find(text, remedy);
+            self.on.report.find(text, remedy);
         }
     }
 
@@ -173,7 +177,8 @@ impl Doctor<'_> {
                     "{}: the group {group} asks for approvals of its own in every {} environment",
                     project.path, tier.environment
                 );
-                self.report
+                self.on
+                    .report
                     .warn(text, "these add to the project's: let the bot's rule be the only one of both");
             }
         }

@@ -1,6 +1,6 @@
 //! One environment: does its protection on the forge fit our policy?
 
-use super::forge::Doctor;
+use super::Doctor;
 use super::project::Bot;
 use crate::domain::policy::{Entry, Gate, Grantee, Rule, VoteAs};
 use crate::ports::inspect::{Protection, Surroundings};
@@ -18,7 +18,7 @@ impl Doctor<'_> {
             (Gate::ProtectionRule, ..) => {}
             (Gate::Native, _, None) => {
                 let text = format!("{place} isn't protected, so its deployments don't wait for approvals");
-                self.report.find(text, remedy(environment, bot));
+                self.on.report.find(text, remedy(environment, bot));
             }
             (Gate::Native, VoteAs::Bot, Some(protection)) => {
                 self.rules(&place, bot, protection);
@@ -32,65 +32,65 @@ impl Doctor<'_> {
     }
 
     fn manual_job(&mut self, place: &str, protection: Option<&Protection>) {
-        self.report.note(format!(
+        self.on.report.note(format!(
             "{place} is held by a manual job, which is advisory: whoever may run the job can press play"
         ));
         if protection.is_some_and(|known| !known.rules.is_empty() || known.count > 0) {
             let text = format!("{place} asks for approvals on GitLab, which `manual_job` never gives");
-            self.report.find(text, "set gate = \"native\", or remove the approvals on GitLab");
+            self.on.report.find(text, "set gate = \"native\", or remove the approvals on GitLab");
         }
     }
 
     /// Ours is the only vote that should be needed, and it must be.
     fn rules(&mut self, place: &str, bot: &Bot<'_>, protection: &Protection) {
-        let before = self.report.findings();
+        let before = self.on.report.findings();
         let remedy = remedy(&protection.environment, bot);
         let ours = |rule: &&Rule| rule.grantees == [Grantee::UserId(bot.account.id)];
         let own: Vec<&Rule> = protection.rules.iter().filter(ours).collect();
         match (own.as_slice(), protection.rules.is_empty(), protection.count) {
             ([], true, 0) => {
                 let text = format!("{place} needs no approvals on GitLab, so it can be released without us");
-                self.report.find(text, &remedy);
+                self.on.report.find(text, &remedy);
             }
             ([], true, _) => {
                 let text =
                     format!("{place} can be released without us: everybody who may deploy can approve it");
-                self.report.find(text, &remedy);
+                self.on.report.find(text, &remedy);
             }
             ([], false, _) => {
                 let text = format!(
                     "{place} can be released without us: no rule is for @{} alone",
                     bot.account.username
                 );
-                self.report.find(text, &remedy);
+                self.on.report.find(text, &remedy);
             }
             ([rule], _, _) if rule.required_approvals == 1 => {}
             (_, _, _) => {
                 let text = format!("{place} asks the bot for more than one approval, and it has one vote");
-                self.report.find(text, &remedy);
+                self.on.report.find(text, &remedy);
             }
         }
         for rule in protection.rules.iter().filter(|rule| !ours(rule)) {
             let (label, needed) = (label(rule), rule.required_approvals);
             let text = format!("{place}: our vote is not enough: the rule for {label} also needs {needed}");
-            self.report.find(text, &remedy);
+            self.on.report.find(text, &remedy);
         }
-        if self.report.findings() == before {
-            self.report.fine(format!("{place} has one rule, for @{} alone", bot.account.username));
+        if self.on.report.findings() == before {
+            self.on.report.fine(format!("{place} has one rule, for @{} alone", bot.account.username));
         }
     }
 
     fn their_rules(&mut self, place: &str, around: &Surroundings, protection: &Protection) {
         if protection.rules.is_empty() && protection.count == 0 {
             let text = format!("{place} needs no approvals on GitLab, so there is nothing to vote on");
-            self.report.find(text, "add approval rules to the protected environment");
+            self.on.report.find(text, "add approval rules to the protected environment");
         } else if around.creators_may_approve == Some(true) {
             let text = format!("{place}: GitLab lets people approve deployments that they started");
             let remedy =
                 "clear \"Allow pipeline triggerer to approve deployment\" in the project's CI/CD settings";
-            self.report.warn(text, remedy);
+            self.on.report.warn(text, remedy);
         } else {
-            self.report.fine(format!("{place} is decided by GitLab's own rules"));
+            self.on.report.fine(format!("{place} is decided by GitLab's own rules"));
         }
     }
 
@@ -98,7 +98,7 @@ impl Doctor<'_> {
         if entry.policy.start_when_approved && !self.is_any_of(bot, &protection.deployers).await {
             let text =
                 format!("{place}: @{} may not deploy there, so it can't start the job", bot.account.username);
-            self.report.find(text, "add the bot to the environment's \"Allowed to deploy\"");
+            self.on.report.find(text, "add the bot to the environment's \"Allowed to deploy\"");
         }
     }
 }
