@@ -128,13 +128,14 @@ fn voted(vote: &Vote, standing: &[RuleStanding], forge: Forge) -> String {
         Source::Button { .. } => "by a button".to_owned(),
         Source::Forge => format!("in {}'s own pages", forge.name()),
     };
-    let reason = vote.reason.as_ref().map(|reason| format!(": “{reason}”")).unwrap_or_default();
+    // A button takes no reason; what stands there in place of one says nothing more.
+    let reason = vote.reason.as_ref().filter(|_| !matches!(vote.source, Source::Button { .. }));
     let count = match vote.word {
         Word::Approved | Word::Revoked => tally(standing),
         Word::Rejected => String::new(),
     };
-    let stop = if vote.reason.is_some() { "" } else { "." };
-    format!("{} {word} {place}{reason}{stop}{count}", vote.by.username)
+    let end = reason.map_or_else(|| ".".to_owned(), |reason| format!(": “{reason}”"));
+    format!("{} {word} {place}{end}{count}", vote.by.username)
 }
 
 /// ` 1 of 2.`

@@ -3,7 +3,7 @@
 use super::super::markdown;
 use super::super::stage::Stage;
 use crate::domain::id::short_sha;
-use crate::sim::github::{ActionView, CheckRunId, CheckRunView, JobView, RunId, RunView};
+use crate::sim::github::{ActionView, ApprovalView, CheckRunId, CheckRunView, JobView, RunId, RunView};
 
 /// A check run of the pull request's newest commit.
 pub(crate) struct Check {
@@ -37,8 +37,8 @@ pub(crate) struct Run {
     pub(crate) user: String,
     /// The attempt's jobs: `deploy: waiting`.
     pub(crate) jobs: Vec<String>,
-    /// What was said of its environment: `countersign[bot] approved`, and the words.
-    pub(crate) reviews: Vec<(String, String)>,
+    /// What was last said of its environment: `countersign[bot] approved`, and the words as inert HTML.
+    pub(crate) review: Option<(String, String)>,
     /// It is over, and can be run again.
     pub(crate) can_rerun: bool,
     /// Jobs wait, and an administrator can start them past the rule.
@@ -47,7 +47,7 @@ pub(crate) struct Run {
     pub(crate) earlier: Vec<String>,
 }
 
-/// The check runs, oldest first.
+/// The check runs, by name.
 pub(super) fn checks(stage: &Stage) -> Vec<Check> {
     stage.world.github.checks().into_iter().map(Check::from).collect()
 }
@@ -58,7 +58,9 @@ pub(super) fn newest_run(stage: &Stage) -> Option<Run> {
     let mut runs = shop.runs();
     let newest = runs.pop()?;
     let earlier = runs.iter().enumerate().map(|(at, run)| format!("#{} {}", at + 1, status(run)));
-    let reviews = shop.twin.approvals(newest.id).into_iter();
+    let review = shop.twin.approvals(newest.id).pop();
+    let told =
+        |said: ApprovalView| (format!("{} {}", said.user, word(&said.state)), markdown::html(&said.comment));
     Some(Run {
         number: runs.len() + 1,
         attempt: newest.attempt,
@@ -66,7 +68,7 @@ pub(super) fn newest_run(stage: &Stage) -> Option<Run> {
         sha: short_sha(&newest.head_sha).to_owned(),
         user: newest.triggering_actor.clone(),
         jobs: shop.jobs(&newest).iter().map(job).collect(),
-        reviews: reviews.map(|said| (format!("{} {}", said.user, word(&said.state)), said.comment)).collect(),
+        review: review.map(told),
         can_rerun: newest.status == "completed",
         waits: !shop.twin.pending_environments(newest.id).is_empty(),
         earlier: earlier.rev().collect(),

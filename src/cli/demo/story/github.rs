@@ -56,7 +56,7 @@ async fn a_comment_and_a_button(t: &mut Teller<'_>) -> Told {
 async fn a_button_rejects(t: &mut Teller<'_>) -> Told {
     t.chapter(
         "## 8. Rejected by button, and past the rule",
-        "A re-run is a new deployment: approvals start at zero. Administrators can pass every rule; the ledger says who did.",
+        "A re-run is a new deployment: approvals start at zero. An administrator can go past the rule; the ledger says so.",
     )?;
     t.does("dana runs the workflow on another commit.", |world, _| {
         world.github.deploy(Person::Dana, "production")

@@ -11,6 +11,7 @@ use crate::sim::github::{
     NewPullRequest, NewRun, Number, RepositoryId, RunId, RunView, TeamState, UserId,
 };
 use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Titles of the runs, one after the other: those of the commits that they deploy.
@@ -83,10 +84,13 @@ impl OnGitHub {
         self.twin.jobs(run.id).into_iter().filter(|job| job.attempt == run.attempt).collect()
     }
 
-    /// The check runs of the pull request's newest commit, oldest first.
+    /// The check runs of the pull request's newest commit, of each name the newest: the others are history.
     pub(crate) fn checks(&self) -> Vec<CheckRunView> {
-        let request = self.twin.pull_request(self.repository, self.number);
-        request.map(|request| self.twin.check_runs_of(self.repository, &request.head_sha)).unwrap_or_default()
+        let Some(request) = self.twin.pull_request(self.repository, self.number) else { return Vec::new() };
+        let all = self.twin.check_runs_of(self.repository, &request.head_sha);
+        let newest: BTreeMap<String, CheckRunView> =
+            all.into_iter().map(|check| (check.name.clone(), check)).collect();
+        newest.into_values().collect()
     }
 
     /// Presses a button of a check run.
