@@ -8,7 +8,9 @@
 )]
 
 mod attacks;
+mod attacks_github;
 mod calls;
+mod calls_github;
 mod cli;
 mod crash;
 mod demo;
@@ -18,4 +20,5 @@ mod doctor_github;
 mod house;
 mod people;
 mod siege;
+mod siege_github;
 mod story;

@@ -20,6 +20,8 @@ use tokio::sync::OnceCell;
 
 /// Between two readings of everything.
 const AT_MOST_EVERY: SignedDuration = SignedDuration::from_secs(30);
+/// A reading as old as this still answers what is gone.
+const FRESH: SignedDuration = SignedDuration::from_secs(5);
 /// Pages read of installations, and of the repositories of one.
 const PAGES: usize = 1000;
 /// How many accounts' names and bot marks are kept, and for how long.
@@ -100,14 +102,23 @@ impl Directory {
     }
 
     /// Where a repository is. `NotFound`: in none of the App's installations, by a reading made for this
-    /// question; `HeldBack` where it is too soon for one.
+    /// question or just before it; `HeldBack` where it is too soon for one.
     pub(super) async fn repo(&self, id: ProjectId) -> Result<Arc<Repo>, Failure> {
         self.look_up(|known| known.repos.get(&id)).await
     }
 
-    /// The repository with this `owner/name`, in upper or lower case.
+    /// The repository with this `owner/name`, in upper or lower case. `NotFound`: in none of the App's
+    /// installations, as read at most half a minute ago. A name is asked for again and again, so nothing hangs on
+    /// that half minute; several that aren't there must not hold each other up.
     pub(super) async fn repo_at(&self, path: &str) -> Result<Arc<Repo>, Failure> {
-        self.look_up(|known| known.repos.values().find(|repo| repo.path().eq_ignore_ascii_case(path))).await
+        let named = |known: &Known| {
+            known.repos.values().find(|repo| repo.path().eq_ignore_ascii_case(path)).cloned()
+        };
+        if let Some(found) = self.peek(named) {
+            return Ok(found);
+        }
+        self.bring_up_to_date().await?;
+        self.peek(named).ok_or(Failure::NotFound)
     }
 
     /// An installation, with what its owner consented to.
@@ -232,11 +243,22 @@ impl Directory {
             return Ok(found);
         }
         let read = match self.too_soon() {
+            Some(Failure::HeldBack { .. }) if self.peek(|known| self.is_fresh(known)) => Ok(()),
             Some(failure) => Err(failure),
             None => self.read_all().await,
         };
         let found = self.peek(|known| find(known).cloned());
-        found.map_or_else(|| Err(read.err().unwrap_or(Failure::NotFound)), Ok)
+        found.map_or_else(|| Err(read.err().unwrap_or_else(|| self.absent())), Ok)
+    }
+
+    /// What isn't in a complete reading is gone, unless it may be where we can't look.
+    fn absent(&self) -> Failure {
+        let suspended = |known: &Known| known.installations.values().any(|one| one.suspended_at.is_some());
+        if self.peek(suspended) {
+            let what = "it isn't found, and an installation of the App is suspended".to_owned();
+            return Failure::Unavailable { what, retry_after: None };
+        }
+        Failure::NotFound
     }
 
     /// Reads everything, unless that was done just now.
@@ -247,6 +269,14 @@ impl Directory {
             Some(failure) => Err(failure),
             None => self.read_all().await,
         }
+    }
+
+    /// Whether everything was read so lately that it answers this question as well: several questions about
+    /// what is gone come together, and each would otherwise have to wait for a reading of its own.
+    fn is_fresh(&self, known: &Known) -> bool {
+        let complete = known.tried.as_ref().filter(|(_, failure)| failure.is_none());
+        let since = complete.map(|(at, _)| self.clock.now().duration_since(*at).abs());
+        !known.is_outdated() && since.is_some_and(|since| since <= FRESH)
     }
 
     /// Why everything isn't read again yet: it just was, or just couldn't be.

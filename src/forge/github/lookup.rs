@@ -20,6 +20,8 @@ const RUN_PAGES: usize = 5;
 const RECENT: &str = "50";
 /// Pages read of an attempt's jobs.
 const JOB_PAGES: usize = 10;
+/// Pages read of a run's reviews.
+const REVIEW_PAGES: usize = 10;
 /// How long an enabled rule is taken for enabled.
 const RULE_KEPT: SignedDuration = SignedDuration::from_mins(10);
 
@@ -191,7 +193,7 @@ impl GitHub {
     /// Decisions and reports on this environment, of people and Apps, in all attempts of the run.
     pub(super) async fn reviews(&self, project: ProjectId, spot: &Spot) -> Result<Vec<Review>, Failure> {
         let path = ["actions", "runs", &spot.run.to_string(), "approvals"];
-        let mut reviews: Vec<Review> = self.read(project, &path, &[]).await?;
+        let mut reviews = self.list::<Vec<Review>>(project, &path, &[], REVIEW_PAGES).await?.items;
         reviews.retain(|review| review.environments.iter().any(|of| spot.is_in(&of.name)));
         Ok(reviews)
     }

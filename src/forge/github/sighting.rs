@@ -131,3 +131,63 @@ pub(super) fn ended(conclusion: Option<Conclusion>) -> Progress {
         | None => Progress::Failed,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    fn run(event: &str, branch: &str, requests: &[(i64, &str)]) -> Run {
+        let requests: Vec<Value> = requests
+            .iter()
+            .map(|(number, sha)| json!({ "number": number, "head": { "sha": sha, "ref": branch } }))
+            .collect();
+        let at = "2026-11-21T08:00:00Z";
+        let run = json!({ "id": 1, "event": event, "head_branch": branch, "head_sha": "9f1c",
+            "created_at": at, "updated_at": at, "pull_requests": requests });
+        serde_json::from_value(run).unwrap()
+    }
+
+    #[rstest]
+    #[case::the_one_with_its_head("pull_request", "feature", &[(6, "aa00"), (7, "9f1c")], Some(7))]
+    #[case::several_with_its_head("pull_request", "feature", &[(6, "9f1c"), (7, "9f1c")], None)]
+    #[case::of_a_fork("pull_request", "feature", &[], None)]
+    #[case::by_its_ref("pull_request_target", "refs/pull/7/merge", &[], Some(7))]
+    #[case::by_its_head_ref("pull_request", "refs/pull/7/head", &[], Some(7))]
+    #[case::another_ref("pull_request", "refs/pull/7/other", &[], None)]
+    #[case::no_number("pull_request", "refs/pull/x/merge", &[], None)]
+    #[case::a_push_is_nobodys("push", "feature", &[(7, "9f1c")], None)]
+    #[case::a_branch_called_like_a_ref("push", "refs/pull/7/merge", &[], None)]
+    #[case::a_branch_called_like_a_queue("push", "gh-readonly-queue/main/pr-7-9f1c", &[], None)]
+    #[case::a_queue("merge_group", "gh-readonly-queue/main/pr-7-9f1c", &[], Some(7))]
+    #[case::a_queue_for_a_branch_with_slashes("merge_group", "gh-readonly-queue/release/1/pr-7-9f1c", &[], Some(7))]
+    #[case::a_full_ref("merge_group", "refs/heads/gh-readonly-queue/main/pr-7-9f1c", &[], Some(7))]
+    #[case::no_queue("merge_group", "gh-readonly-queue/main/pr-x-9f1c", &[], None)]
+    #[case::no_queue_either("merge_group", "main", &[], None)]
+    fn a_run_may_name_its_pull_request(
+        #[case] event: &str,
+        #[case] branch: &str,
+        #[case] requests: &[(i64, &str)],
+        #[case] number: Option<i64>,
+    ) {
+        let run = run(event, branch, requests);
+        let seen = seen(&run, "production", Progress::Running);
+        assert_eq!(seen.merge_request, number);
+        let by_pull_request = event.starts_with("pull_request") && number.is_some();
+        assert_eq!(seen.ref_name == branch, !by_pull_request || branch == "refs/pull/7/merge");
+    }
+
+    #[rstest]
+    #[case(Some(Conclusion::Success), Progress::Succeeded)]
+    #[case(Some(Conclusion::Cancelled), Progress::Cancelled)]
+    #[case(Some(Conclusion::Skipped), Progress::Cancelled)]
+    #[case(Some(Conclusion::Stale), Progress::Cancelled)]
+    #[case(Some(Conclusion::Failure), Progress::Failed)]
+    #[case(Some(Conclusion::TimedOut), Progress::Failed)]
+    #[case(Some(Conclusion::Other), Progress::Failed)]
+    #[case(None, Progress::Failed)]
+    fn only_success_is_success(#[case] conclusion: Option<Conclusion>, #[case] end: Progress) {
+        assert_eq!(ended(conclusion), end);
+    }
+}

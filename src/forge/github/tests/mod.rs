@@ -5,6 +5,7 @@ mod failures;
 mod payload;
 mod places;
 mod tokens;
+mod twin;
 mod webhook;
 mod wire;
 

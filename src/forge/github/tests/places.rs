@@ -55,6 +55,16 @@ async fn an_unknown_repository_is_looked_for_but_not_all_the_time() {
 }
 
 #[tokio::test]
+async fn names_that_are_not_there_do_not_hold_each_other_up() {
+    let world = World::new(|_, _| None).await;
+    for path in ["acme/one", "acme/two", "acme/three"] {
+        let found = world.github.directory.repo_at(path).await.map(|repo| repo.id);
+        assert_eq!(found, Err(Failure::NotFound), "{path}");
+    }
+    assert_eq!(world.count("GET", "/installation/repositories"), 1);
+}
+
+#[tokio::test]
 async fn a_change_that_a_hook_told_of_is_read() {
     let members = Arc::new(AtomicBool::new(false));
     let granted = Arc::clone(&members);
@@ -113,7 +123,8 @@ async fn a_suspended_installation_reaches_nothing() {
         asked.is("GET", "/app/installations").then(|| answer(200, &json!([suspended])))
     })
     .await;
-    assert_eq!(world.github.directory.repo(SHOP).await.err(), Some(Failure::NotFound));
+    let unseen = world.github.directory.repo(SHOP).await.err();
+    assert!(matches!(unseen, Some(Failure::Unavailable { .. })), "nobody may take it for gone: {unseen:?}");
     assert_eq!(world.count("GET", "/installation/repositories"), 0);
     assert_eq!(world.github.directory.installations().await.unwrap().len(), 1);
 }
@@ -201,6 +212,7 @@ async fn a_repository_is_found_under_the_installation_that_replaced_its_own() {
 async fn something_that_is_not_there_is_none() {
     let world = World::new(|_, _| None).await;
     assert_eq!(world.github.find::<Value>(SHOP, &["issues", "comments", "5"]).await, Ok(None));
+    world.clock.advance(SignedDuration::from_secs(10));
     let unknown = world.github.find::<Value>(ProjectId(99), &["issues", "comments", "5"]).await;
     assert!(matches!(unknown, Err(Failure::HeldBack { .. })), "{unknown:?}");
 }
