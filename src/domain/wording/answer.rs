@@ -102,6 +102,18 @@ pub fn revoke_too_late(deployment: &Description) -> Prose {
     )
 }
 
+/// The forge has our approval and asks us no more; something else holds it.
+pub fn reject_too_late(deployment: &Description) -> Prose {
+    let line =
+        Line::of("It is too late to reject ").subject(deployment).text(": its approval has been handed to ");
+    Prose::paragraph(
+        line.forge()
+            .text(", which takes no second decision and only waits for something else now. To stop it, cancel its ")
+            .pipeline()
+            .text("."),
+    )
+}
+
 /// The person may not do this.
 pub fn refused(deployment: &Description, word: Word, why: &WhyNot, rules: &[Rule]) -> Prose {
     let act = present(word);

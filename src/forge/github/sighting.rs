@@ -73,21 +73,15 @@ fn starters(run: &Run) -> Vec<Account> {
 
 /// The pull request that the run itself names.
 ///
-/// A branch may have any name, also one that looks like a pull request's ref or a merge queue's: such names count
-/// only where GitHub says that the run was started by a pull request, or by a queue.
+/// A branch may have any name, also one that looks like a pull request's ref or a merge queue's, and a fork's
+/// owner names it: such a name counts only where GitHub says that a queue started the run.
 fn pull_request(run: &Run) -> Option<i64> {
     let branch = run.head_branch.as_deref().unwrap_or_default();
     match run.event.as_deref()? {
         "merge_group" => queued(branch),
-        "pull_request" | "pull_request_target" => of_ref(branch).or_else(|| by_head(run)),
+        "pull_request" | "pull_request_target" => by_head(run),
         _ => None,
     }
-}
-
-/// `refs/pull/7/merge`.
-fn of_ref(name: &str) -> Option<i64> {
-    let (number, end) = name.strip_prefix("refs/pull/")?.split_once('/')?;
-    positive(number).filter(|_| matches!(end, "merge" | "head"))
 }
 
 /// `gh-readonly-queue/main/pr-7-9f1c2d3e`; the base branch may hold slashes.
