@@ -92,13 +92,16 @@ pub fn nothing_to_revoke(deployment: &Description) -> Prose {
 }
 
 /// The forge keeps the vote.
-pub fn revoke_too_late(deployment: &Description) -> Prose {
+pub fn handed_over(deployment: &Description) -> Prose {
     let line = Line::of("The approval of ").subject(deployment);
     Prose::paragraph(
-        line.text(" has been handed to ")
-            .forge()
-            .text(", which can't take one back. To stop it, ")
-            .text("reject it or cancel its job."),
+        line.text(" has been handed to ").forge().text(", which can't take one back. To stop it, ").then(
+            if deployment.gate.decides_once() {
+                Line::of("cancel its ").pipeline().text(".")
+            } else {
+                Line::of("reject it or cancel its job.")
+            },
+        ),
     )
 }
 
