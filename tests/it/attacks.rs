@@ -12,7 +12,8 @@ use std::sync::Arc;
 /// Sends hooks through a custom template, rightly signed.
 fn template(world: &mut World, template: HookTemplate) {
     world.stage.gitlab.remove_hook(world.stage.hook);
-    world.stage.hook = world.stage.gitlab.add_hook(world.stage.project, world.stage.new_hook(true).template(template));
+    world.stage.hook =
+        world.stage.gitlab.add_hook(world.stage.project, world.stage.new_hook(true).template(template));
 }
 
 fn set(body: &mut Value, pointer: &str, value: Value) {
@@ -159,7 +160,7 @@ async fn a_number_of_another_project_is_refused() {
 }
 
 /// Texts that would ping, format, run or break out.
-const HOSTILE: [&str; 12] = [
+pub(crate) const HOSTILE: [&str; 12] = [
     "@all please look",
     "<!channel> <@U123> <!here>",
     "`@all` ``tick`` ```",
@@ -214,9 +215,9 @@ async fn hostile_names_neither_ping_nor_format_nor_run() {
     }
 }
 
-/// What GitLab would make of a note of ours: no HTML but the hidden marker, no pictures, no links but to
-/// GitLab itself, no mention outside of code, no line that begins with a slash.
-fn is_harmless(body: &str, hostile: &str) {
+/// What a forge would make of a comment of ours: no HTML but the hidden marker, no pictures, no links but to
+/// the forge itself, no mention outside of code, no line that begins with a slash.
+pub(crate) fn is_harmless(body: &str, hostile: &str) {
     let scene = || format!("{hostile:?} in:\n{body}");
     assert!(body.lines().all(|line| !line.trim_start().starts_with('/')), "{}", scene());
     assert!(!body.contains(['\r', '\u{202e}', '\u{202c}']), "{}", scene());
@@ -259,7 +260,12 @@ async fn the_card_shows_hostile_names_as_they_are() {
     let mut world = World::new(None, &Switches::default()).await;
     let (dana, bot) = (world.user("dana").unwrap(), world.user("countersign").unwrap());
     let name = "prod`@all";
-    world.stage.gitlab.add_commit(world.stage.project, &world.stage.head, "@all <b>now</b>\n/approve", "Dana");
+    world.stage.gitlab.add_commit(
+        world.stage.project,
+        &world.stage.head,
+        "@all <b>now</b>\n/approve",
+        "Dana",
+    );
     let rule = countersign::sim::gitlab::ApprovalRule::user(bot);
     let protection = ProtectedEnvironment::new(name).deployers(Level::DEVELOPER).rule(rule);
     world.stage.gitlab.protect_environment(world.stage.project, protection);
