@@ -114,7 +114,9 @@ impl App {
 
     /// Tells in the forge's own pages how a deployment stands that waits.
     pub async fn report(&self, task: &Task, id: &DeploymentId) -> Result<(), Stopped> {
-        let waiting = self.store.deployment(id).await?.filter(|d| d.status == Status::Blocked);
+        // Of one whose rules are filled the release itself will tell.
+        let waits = |d: &Deployment| d.status == Status::Blocked && wording::missing(d) > 0;
+        let waiting = self.store.deployment(id).await?.filter(waits);
         let Some(deployment) = waiting else { return self.done(task).await };
         let desk = self.desk(&deployment.description.forge)?;
         let spelling = desk.spelling(&desk.forge.me().await?);
