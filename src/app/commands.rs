@@ -11,7 +11,7 @@ use crate::domain::deployment::{Deployment, Status};
 use crate::domain::effect::{Ballot, Effect, shown_by};
 use crate::domain::id::{CommentRef, Conversation, DeploymentId, Project};
 use crate::domain::ledger::{Entry, Hold, Outcome, RuleStanding, Source, Undone, Vote, Word};
-use crate::domain::policy::{Gate, VoteAs};
+use crate::domain::policy::VoteAs;
 use crate::domain::verdict::{self, Verdict, WhyNot};
 use crate::domain::wording::{Prose, Spelling, answer, explain};
 use crate::ports::failure::Failure;
@@ -210,18 +210,6 @@ impl Ground<'_> {
         held_back && self.case.decide(&self.deployment.votes).outcome == verdict::Outcome::Approved
     }
 
-    /// The forge holds our approval and takes no other word from us. Where a job is ours to cancel, a rejection
-    /// still keeps it from running.
-    fn is_out_of_hand(&self) -> bool {
-        self.is_handed_over() && self.case.gate == Gate::ProtectionRule
-    }
-
-    /// The forge has our approval, and something else holds the deployment.
-    fn is_handed_over(&self) -> bool {
-        let refused = self.deployment.outcome == Some(Outcome::Waiting(Hold::VoteRefused));
-        self.deployment.status == Status::Approved && self.case.gate.keeps_decisions() && !refused
-    }
-
     fn earlier(&self, speaker: &Speaker) -> Option<&Vote> {
         newest_words(&self.deployment.votes).get(&speaker.account.id).copied()
     }
@@ -271,8 +259,6 @@ fn vote(plan: &mut Plan, spoken: &Spoken<'_>, word: Word, ground: &Ground<'_>) {
         plan.say(answer::reason_needed(description, &spoken.speaker.spelling));
     } else if word == Word::Revoked {
         revoke(plan, spoken, ground);
-    } else if word == Word::Rejected && ground.is_out_of_hand() {
-        plan.say(answer::reject_too_late(description));
     } else if case.vote_as == VoteAs::Sudo {
         plan.effects.push(Effect::CastVote(spoken.ballot(word, ground)));
         plan.named = true;
@@ -292,6 +278,10 @@ fn record_vote(plan: &mut Plan, spoken: &Spoken<'_>, word: Word, ground: &Ground
     let at = spoken.speaker.at;
     let earlier = ground.earlier(spoken.speaker);
     plan.named = true;
+    if word == Word::Rejected && deployment.is_handed_over() && case.gate.decides_once() {
+        plan.say(answer::handed_over(description));
+        return;
+    }
     let again = earlier.is_some_and(|earlier| earlier.word == word && earlier.at <= at);
     if word == Word::Approved && (again || deployment.status == Status::Approved) && ground.is_due() {
         plan.effects.push(Effect::Release { deployment: deployment.id().clone() });
@@ -340,8 +330,8 @@ fn revoke(plan: &mut Plan, spoken: &Spoken<'_>, ground: &Ground<'_>) {
     let speaker = spoken.speaker;
     let earlier = ground.earlier(speaker);
     let has_approval = earlier.is_some_and(|earlier| earlier.word == Word::Approved);
-    if case.vote_as == VoteAs::Sudo || ground.is_handed_over() {
-        plan.say(answer::revoke_too_late(description));
+    if case.vote_as == VoteAs::Sudo || deployment.is_handed_over() {
+        plan.say(answer::handed_over(description));
         return;
     }
     if !has_approval

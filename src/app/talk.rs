@@ -105,7 +105,7 @@ impl App {
             version: deployment.version,
             title: wording::card::button_title(&deployment),
             summary: desk.forge.render(&summary, BUTTONS),
-            active: deployment.status.takes_votes(),
+            active: deployment.status.takes_votes() && !deployment.is_handed_over(),
             url: description.url.clone(),
         };
         task.guard()?;

@@ -92,25 +92,16 @@ pub fn nothing_to_revoke(deployment: &Description) -> Prose {
 }
 
 /// The forge keeps the vote.
-pub fn revoke_too_late(deployment: &Description) -> Prose {
+pub fn handed_over(deployment: &Description) -> Prose {
     let line = Line::of("The approval of ").subject(deployment);
     Prose::paragraph(
-        line.text(" has been handed to ")
-            .forge()
-            .text(", which can't take one back. To stop it, ")
-            .text("reject it or cancel its job."),
-    )
-}
-
-/// The forge has our approval and asks us no more; something else holds it.
-pub fn reject_too_late(deployment: &Description) -> Prose {
-    let line =
-        Line::of("It is too late to reject ").subject(deployment).text(": its approval has been handed to ");
-    Prose::paragraph(
-        line.forge()
-            .text(", which takes no second decision and only waits for something else now. To stop it, cancel its ")
-            .pipeline()
-            .text("."),
+        line.text(" has been handed to ").forge().text(", which can't take one back. To stop it, ").then(
+            if deployment.gate.decides_once() {
+                Line::of("cancel its ").pipeline().text(".")
+            } else {
+                Line::of("reject it or cancel its job.")
+            },
+        ),
     )
 }
 

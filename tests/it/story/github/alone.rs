@@ -247,7 +247,7 @@ impl Stage {
         let well = |all: &&Vec<Option<u16>>| {
             all.len() == 2 && all[0].is_none() && all[1].is_some_and(|status| status < 300)
         };
-        if again.is_empty() || !again.iter().all(|all| well(all)) {
+        if again.is_empty() || !again.iter().all(well) {
             return Err(format!("attempts: {again:?}"));
         }
         Ok(())
