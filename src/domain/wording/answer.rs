@@ -62,7 +62,7 @@ pub fn later_word_stands(deployment: &Description, later: Word) -> Prose {
 pub fn rejection_final(deployment: &Description) -> Prose {
     let line = Line::of("You rejected ").subject(deployment);
     Prose::paragraph(
-        line.text(". One rejection is final: the deployment fails. To deploy after all, run its ")
+        line.text(". One rejection is final: the deployment fails. To deploy after all, start its ")
             .pipeline()
             .text(" again."),
     )
@@ -200,7 +200,7 @@ fn rejected_by(deployment: &Deployment) -> Line {
     let Some(vote) = rejection else {
         return Line::of("it was rejected in ")
             .forge()
-            .text(". Run its ")
+            .text(". Start its ")
             .pipeline()
             .text(" again for a new deployment.");
     };
@@ -209,7 +209,7 @@ fn rejected_by(deployment: &Deployment) -> Line {
         Some(reason) => line.text(" (").foreign(reason).text(")"),
         None => line,
     };
-    line.text(". One rejection is final; run its ").pipeline().text(" again for a new deployment.")
+    line.text(". One rejection is final; start its ").pipeline().text(" again for a new deployment.")
 }
 
 /// The forge took the person's vote (`vote_as = "sudo"`).
