@@ -49,6 +49,9 @@ impl Receiver {
             }
             ("deployment_status", "created") => Ok(self.status(&parse(text)?)),
             ("deployment_review", "requested" | "approved" | "rejected") => Ok(self.reviewed(&parse(text)?)),
+            ("installation" | "installation_repositories", _) => {
+                Ok(Said::Happened(Event::ReachChanged { forge: self.forge.clone() }))
+            }
             ("issue_comment" | "commit_comment" | "pull_request_review", _) => {
                 Ok(Said::Nothing("only a new comment holds a command"))
             }
