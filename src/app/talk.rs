@@ -9,7 +9,7 @@ use crate::domain::deployment::Deployment;
 use crate::domain::deployment::Status;
 use crate::domain::id::{CommentKind, CommentRef, Conversation, DeploymentId};
 use crate::domain::wording::{self, Prose};
-use crate::ports::failure::Failure;
+use crate::ports::failure::{Failure, Refusal};
 use crate::ports::forge::{Buttons, Posted};
 use crate::ports::store::{CommitError, Room, RoomNews};
 
@@ -55,7 +55,9 @@ impl App {
         };
         if let Some(card) = card {
             match desk.forge.edit(at, card, text).await {
-                Err(Failure::NotFound) => {}
+                // Deleted; or writing is allowed here and changing what was written isn't (comments of a
+                // commit on GitHub): a new card tells more than one that is out of date.
+                Err(Failure::NotFound | Failure::Refused(Refusal::NoPermission)) => {}
                 other => return Ok(other?),
             }
         }

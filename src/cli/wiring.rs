@@ -2,13 +2,15 @@
 
 use crate::app::worker::Worker;
 use crate::app::{App, Desk, Stopped, Ways};
-use crate::config::{Config, GitLab, MergeRequestApproval, StoreUrl};
+use crate::config::{Config, GitHub, GitLab, MergeRequestApproval, StoreUrl};
 use crate::domain::id::ForgeName;
+use crate::forge::github::webhook::GitHubInbound;
 use crate::forge::gitlab::webhook::GitLabInbound;
-use crate::forge::gitlab::{self, SettingsError};
+use crate::forge::{github, gitlab};
 use crate::net::http::{self, ClientError, Http};
 use crate::net::signature::BadSecret;
 use crate::ports::clock::Clock;
+use crate::ports::forge::HookLog;
 use crate::ports::inbound::Inbound;
 use crate::store::sqlite::{Access, OpenError, SqliteStore, Surroundings};
 use crate::web::{Pulse, Sources, Web, serve};
@@ -50,16 +52,24 @@ pub enum BuildError {
     /// The HTTP client.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// A forge's address or token.
+    /// A GitLab's address or token.
     #[error("[[gitlab]] {name}: {why}")]
-    Forge {
+    GitLab {
         /// Its configured name.
         name: ForgeName,
         /// What is wrong.
-        why: SettingsError,
+        why: gitlab::SettingsError,
     },
-    /// A forge's webhook tokens.
-    #[error("[[gitlab]] {name}: {why}")]
+    /// A GitHub's address or key.
+    #[error("[[github]] {name}: {why}")]
+    GitHub {
+        /// Its configured name.
+        name: ForgeName,
+        /// What is wrong.
+        why: github::SettingsError,
+    },
+    /// What a forge's webhooks prove themselves with.
+    #[error("webhooks of {name}: {why}")]
     Hook {
         /// Its configured name.
         name: ForgeName,
@@ -89,8 +99,12 @@ pub async fn build(config: &Config, clock: Arc<dyn Clock>, tasks: &TaskTracker) 
     let http = Http::new(http::Limits::default())?;
     let (mut desks, mut sources) = (BTreeMap::new(), Sources::new());
     for settings in &config.gitlab {
-        desks.insert(settings.name.clone(), desk(settings, &http, &clock)?);
-        sources.insert(settings.name.to_string(), inbound(settings)?);
+        desks.insert(settings.name.clone(), gitlab_desk(settings, &http, &clock)?);
+        sources.insert(settings.name.to_string(), gitlab_inbound(settings)?);
+    }
+    for settings in &config.github {
+        desks.insert(settings.name.clone(), github_desk(settings, &http, &clock)?);
+        sources.insert(settings.name.to_string(), github_inbound(settings)?);
     }
     let policies = Arc::new(config.policies.clone());
     let app = App { store: Arc::clone(&store) as _, clock, policies, desks: Arc::new(desks) };
@@ -166,10 +180,22 @@ pub fn gitlab(settings: &GitLab, http: &Http, clock: &Arc<dyn Clock>) -> Result<
         sudo_token: settings.sudo_token.clone(),
     };
     gitlab::GitLab::new(wanted, http.clone(), Arc::clone(clock))
-        .map_err(|why| BuildError::Forge { name: settings.name.clone(), why })
+        .map_err(|why| BuildError::GitLab { name: settings.name.clone(), why })
 }
 
-fn desk(settings: &GitLab, http: &Http, clock: &Arc<dyn Clock>) -> Result<Desk, BuildError> {
+/// One GitHub, ready to be spoken to; nothing is sent yet.
+pub fn github(settings: &GitHub, http: &Http, clock: &Arc<dyn Clock>) -> Result<github::GitHub, BuildError> {
+    let wanted = github::Settings {
+        name: settings.name.clone(),
+        api_url: settings.api_url.clone(),
+        app_id: settings.app_id,
+        private_key: settings.private_key.clone(),
+    };
+    github::GitHub::new(wanted, http, Arc::clone(clock))
+        .map_err(|why| BuildError::GitHub { name: settings.name.clone(), why })
+}
+
+fn gitlab_desk(settings: &GitLab, http: &Http, clock: &Arc<dyn Clock>) -> Result<Desk, BuildError> {
     let hint = match settings.merge_request_approval {
         MergeRequestApproval::Hint => true,
         MergeRequestApproval::Ignore => false,
@@ -179,9 +205,23 @@ fn desk(settings: &GitLab, http: &Http, clock: &Arc<dyn Clock>) -> Result<Desk, 
     Ok(Desk { forge, poll: settings.poll, hint, log: None, ways })
 }
 
-fn inbound(settings: &GitLab) -> Result<Arc<dyn Inbound>, BuildError> {
+fn github_desk(settings: &GitHub, http: &Http, clock: &Arc<dyn Clock>) -> Result<Desk, BuildError> {
+    let forge = Arc::new(github(settings, http, clock)?);
+    let log = Arc::clone(&forge) as Arc<dyn HookLog>;
+    let ways = Ways { exact_case: false, slash: true, asks_again: true };
+    Ok(Desk { forge, poll: settings.poll, hint: false, log: Some(log), ways })
+}
+
+fn gitlab_inbound(settings: &GitLab) -> Result<Arc<dyn Inbound>, BuildError> {
     let name = settings.name.clone();
     GitLabInbound::new(name.clone(), &settings.signing_tokens, settings.secret_tokens.clone())
+        .map(|inbound| Arc::new(inbound) as Arc<dyn Inbound>)
+        .map_err(|why| BuildError::Hook { name, why })
+}
+
+fn github_inbound(settings: &GitHub) -> Result<Arc<dyn Inbound>, BuildError> {
+    let (name, secrets) = (settings.name.clone(), settings.webhook_secrets.clone());
+    GitHubInbound::new(name.clone(), secrets, &settings.api_url, settings.app_id)
         .map(|inbound| Arc::new(inbound) as Arc<dyn Inbound>)
         .map_err(|why| BuildError::Hook { name, why })
 }

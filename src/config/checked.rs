@@ -16,8 +16,10 @@ pub struct Config {
     pub server: Server,
     /// Where the ledger is kept.
     pub store: StoreUrl,
-    /// Every forge; at least one, each with a name of its own.
+    /// Every GitLab. There is at least one forge of either kind, each with a name of its own.
     pub gitlab: Vec<GitLab>,
+    /// Every GitHub.
+    pub github: Vec<GitHub>,
     /// Every `[[environment]]`, first match wins.
     pub policies: Policies,
     /// What is odd without being wrong, in the order of the file.
@@ -72,4 +74,21 @@ pub enum MergeRequestApproval {
     Hint,
     /// Nothing.
     Ignore,
+}
+
+/// `[[github]]`
+#[derive(Clone, Debug)]
+pub struct GitHub {
+    /// Its name: last part of the hook path, prefix of references.
+    pub name: ForgeName,
+    /// Address of the API, `http` or `https`, without credentials, query or fragment.
+    pub api_url: Url,
+    /// The App's number; at least 1.
+    pub app_id: u64,
+    /// The App's private key: PEM by its looks.
+    pub private_key: SecretString,
+    /// Secrets that webhooks are signed with; at least one.
+    pub webhook_secrets: Vec<SecretString>,
+    /// Time between two looks at what is open; at least a second.
+    pub poll: SignedDuration,
 }

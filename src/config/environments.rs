@@ -1,22 +1,20 @@
 //! From raw to checked: who must approve what.
 
-use super::check::{Checker, Forge};
+use super::check::Checker;
+use super::forges::{Forge, Kind};
+use super::grantees::people_named;
 use super::raw::{RawEnvironment, RawGrantee, RawRule};
-use super::sheet::{Field, Items, WordOrNumber};
+use super::sheet::{Field, Items};
 use crate::domain::glob::Glob;
-use crate::domain::id::{ForgeName, UserId};
+use crate::domain::id::ForgeName;
 use crate::domain::matching::MAX_RULES;
 use crate::domain::policy::{Entry, Gate, Grantee, Policies, Policy, Rule, VoteAs};
-use std::collections::BTreeSet;
 use std::ops::Range;
 use toml::Spanned;
 
-/// GitLab's words for access levels.
-const ACCESS_LEVELS: [(&str, i32); 4] = [("developer", 30), ("maintainer", 40), ("owner", 50), ("admin", 60)];
-const GRANTEES: &str = "`user`, `user_id`, `group` or `access_level`";
-
-/// The three keys that say who approves.
+/// The three keys that say who approves, and the kind of the forge where they do.
 struct WhoApproves {
+    kind: Option<Kind>,
     count: Field<i64>,
     levels: Field<Items<RawGrantee>>,
     rules: Field<Items<RawRule>>,
@@ -48,11 +46,13 @@ impl Checker<'_> {
         let at = raw.span();
         let raw = raw.into_inner();
         let on = self.required(raw.on, &at, "on").and_then(|on| self.forge(&on, forges));
-        let project = self.required(raw.project, &at, "project").and_then(|text| self.project(&text));
-        let name = self.required(raw.name, &at, "name").and_then(|text| self.glob(&text));
-        let gate = self.gate(raw.gate);
-        let vote_as = gate.and_then(|gate| vote_through(gate, on.as_ref()?.vote_as));
+        let kind = on.map(|forge| forge.kind);
+        let project = self.required(raw.project, &at, "project").and_then(|text| self.project(&text, kind));
+        let name = self.required(raw.name, &at, "name").and_then(|text| self.glob(&text, kind));
+        let gate = self.gate(raw.gate, kind);
+        let vote_as = gate.and_then(|gate| kind?.vote_through(gate));
         let who = WhoApproves {
+            kind,
             count: raw.required_approval_count,
             levels: raw.deploy_access_levels,
             rules: raw.approval_rules,
@@ -61,7 +61,7 @@ impl Checker<'_> {
         let allow_self_approval = Self::plain(raw.allow_self_approval, false);
         let allow_bot_creator = Self::plain(raw.allow_bot_creator, false);
         let reject_needs_reason = Self::plain(raw.reject_needs_reason, true);
-        let start_when_approved = Self::plain(raw.start_when_approved, true);
+        let start_when_approved = self.start_when_approved(raw.start_when_approved, kind);
         self.refuse_notify(raw.notify);
         let policy = Policy {
             rules: rules?,
@@ -90,29 +90,59 @@ impl Checker<'_> {
         found
     }
 
-    fn project(&mut self, text: &Spanned<String>) -> Option<Glob> {
+    fn project(&mut self, text: &Spanned<String>, kind: Option<Kind>) -> Option<Glob> {
         if !text.get_ref().is_empty() && !is_full_path(text.get_ref()) {
             let help = "write the full path, such as \"acme/shop\", or a glob over it, such as \"acme/**\"";
             self.sheet.fault(text.span(), "no project's path looks like this", help);
             return None;
         }
-        self.glob(text)
-    }
-
-    fn glob(&mut self, text: &Spanned<String>) -> Option<Glob> {
-        let help = "`*` stands for anything within a path segment, `**` for anything at all";
-        Glob::new(text.get_ref()).map_err(|error| self.sheet.fault(text.span(), error.to_string(), help)).ok()
-    }
-
-    fn gate(&mut self, field: Field<String>) -> Option<Gate> {
-        if let Field::Given(word) = &field
-            && word.get_ref() == "protection_rule"
-        {
-            let title = "`protection_rule` is a gate of GitHub's, which this version doesn't speak";
-            self.sheet.fault(word.span(), title, "write \"native\" or \"manual_job\"");
+        let glob = self.glob(text, kind)?;
+        let two_parts = |path: &str| path.split('/').count() == 2;
+        if kind == Some(Kind::GitHub) && glob.literal().is_some_and(|path| !two_parts(path)) {
+            let help = "write its owner and its name, such as \"acme/shop\"";
+            self.sheet.fault(text.span(), "no repository is called like this", help);
             return None;
         }
-        self.choice(field, &[("native", Gate::Native), ("manual_job", Gate::ManualJob)])
+        Some(glob)
+    }
+
+    fn glob(&mut self, text: &Spanned<String>, kind: Option<Kind>) -> Option<Glob> {
+        let help = "`*` stands for anything within a path segment, `**` for anything at all";
+        let glob = Glob::new(text.get_ref());
+        let glob = glob.map_err(|error| self.sheet.fault(text.span(), error.to_string(), help)).ok()?;
+        Some(if kind.is_some_and(Kind::ignores_case) { glob.without_case() } else { glob })
+    }
+
+    fn gate(&mut self, field: Field<String>, kind: Option<Kind>) -> Option<Gate> {
+        let all = [Kind::GitLab { vote_as: None }, Kind::GitHub];
+        let Some(kind) = kind else {
+            return self.choice(field, &all.map(Kind::gates).concat());
+        };
+        let gates = kind.gates();
+        let has = |gates: &[(&str, Gate)], word: &str| gates.iter().any(|(known, _)| *known == word);
+        if let Field::Given(word) = &field
+            && !has(gates, word.get_ref())
+            && let Some(other) = all.into_iter().find(|other| has(other.gates(), word.get_ref()))
+        {
+            let title = format!("`{}` is a gate of {}'s", word.get_ref(), other.as_str());
+            let words: Vec<&str> = gates.iter().map(|(word, _)| *word).collect();
+            let help = format!("on {} write \"{}\"", kind.as_str(), words.join("\" or \""));
+            self.sheet.fault(word.span(), title, help);
+            return None;
+        }
+        self.choice(field, gates)
+    }
+
+    fn start_when_approved(&mut self, field: Field<bool>, kind: Option<Kind>) -> Option<bool> {
+        self.or(field, true, |checker, start| {
+            if kind == Some(Kind::GitHub) && !*start.get_ref() {
+                let title = "GitHub starts the job itself once every protection rule is met";
+                let help = "remove this line: what is approved there can't be held back";
+                checker.sheet.fault(start.span(), title, help);
+                return None;
+            }
+            Some(*start.get_ref())
+        })
     }
 
     /// The rules of an entry. `vote_as` is `None` where a fault elsewhere leaves open who decides.
@@ -142,7 +172,7 @@ impl Checker<'_> {
         let rules = match who.rules {
             Field::Absent => {
                 let count = self.required_approvals(who.count);
-                let grantees = self.grantees(who.levels);
+                let grantees = self.grantees(who.levels, who.kind);
                 return Some(vec![self.rule(grantees?, count?)]);
             }
             Field::Broken => return None,
@@ -166,15 +196,15 @@ impl Checker<'_> {
             }
         }
         let rules: Vec<Option<Rule>> =
-            rules.into_inner().into_iter().map(|rule| self.one_rule(rule?)).collect();
+            rules.into_inner().into_iter().map(|rule| self.one_rule(rule?, who.kind)).collect();
         rules.into_iter().collect()
     }
 
-    fn one_rule(&mut self, raw: Spanned<RawRule>) -> Option<Rule> {
+    fn one_rule(&mut self, raw: Spanned<RawRule>, kind: Option<Kind>) -> Option<Rule> {
         let span = raw.span();
         let raw = raw.into_inner();
         let count = self.required_approvals(raw.required_approvals);
-        let grantee = self.grantee(Spanned::new(span.clone(), raw.grantee))?;
+        let grantee = self.grantee(Spanned::new(span.clone(), raw.grantee), kind)?;
         Some(self.rule(Spanned::new(span, vec![grantee]), count?))
     }
 
@@ -208,92 +238,12 @@ impl Checker<'_> {
         self.sheet.fault(span, "a policy that needs nobody would approve by itself", help);
     }
 
-    fn grantees(&mut self, field: Field<Items<RawGrantee>>) -> Option<Spanned<Vec<Grantee>>> {
-        // Where the list is absent `rules` has said so.
-        let Field::Given(levels) = field else { return None };
-        let span = levels.span();
-        if levels.get_ref().is_empty() {
-            let help = format!("name at least one {GRANTEES}");
-            self.sheet.fault(span, "this environment names nobody who may approve", help);
-            return None;
-        }
-        let grantees: Vec<Option<Grantee>> =
-            levels.into_inner().into_iter().map(|item| self.grantee(item?)).collect();
-        Some(Spanned::new(span, grantees.into_iter().collect::<Option<_>>()?))
-    }
-
-    fn grantee(&mut self, raw: Spanned<RawGrantee>) -> Option<Grantee> {
-        let at = raw.span();
-        let raw = raw.into_inner();
-        let given = [raw.user.span(), raw.user_id.span(), raw.group.span(), raw.access_level.span()];
-        if let (Some(span), Field::Absent) = (raw.inherited.span(), &raw.group) {
-            let help = "remove it: only members of a `group` can be inherited";
-            self.sheet.fault(span, "`inherited` without `group`", help);
-        }
-        let inherited = Self::plain(raw.inherited, false);
-        let user = self.or(raw.user, None, |checker, name| checker.user_name(name).map(Some));
-        let user_id = self.or(raw.user_id, None, |checker, id| checker.user_id(id).map(Some));
-        let level = self.or(raw.access_level, None, |checker, level| checker.access_level(level).map(Some));
-        let path = self.or(raw.group, None, |checker, path| checker.group(path).map(Some));
-        if given.into_iter().flatten().count() != 1 {
-            let title = format!("a grantee is exactly one of {GRANTEES}");
-            self.sheet.fault(at, title, "write one `{ … }` for each");
-            return None;
-        }
-        let group = path?.map(|path| Some(Grantee::Group { path, inherited: inherited? }));
-        let one = user?.map(Grantee::User).or(user_id?.map(Grantee::UserId));
-        one.or(level?.map(Grantee::AccessLevel)).or(group.flatten())
-    }
-
-    fn user_name(&mut self, name: &Spanned<String>) -> Option<String> {
-        let text = name.get_ref();
-        if text.is_empty() || text.contains(|c: char| c == '@' || c == '/' || c.is_whitespace()) {
-            self.sheet.fault(name.span(), "this isn't a user name", "write it without `@`, such as \"dana\"");
-            return None;
-        }
-        Some(text.clone())
-    }
-
-    fn user_id(&mut self, id: &Spanned<i64>) -> Option<UserId> {
-        if *id.get_ref() < 1 {
-            self.sheet.fault(id.span(), "this isn't a user's number", "write 1 or more");
-            return None;
-        }
-        Some(UserId(*id.get_ref()))
-    }
-
-    fn group(&mut self, path: &Spanned<String>) -> Option<String> {
-        let text = path.get_ref();
-        if !is_full_path(text) || text.contains('*') {
-            let help = "write its full path, such as \"acme/sre\"";
-            self.sheet.fault(path.span(), "no group's path looks like this", help);
-            return None;
-        }
-        Some(text.clone())
-    }
-
-    fn access_level(&mut self, level: &Spanned<WordOrNumber>) -> Option<i32> {
-        let span = level.span();
-        match level.get_ref() {
-            WordOrNumber::Word(word) => {
-                self.choice(Field::Given(Spanned::new(span, word.clone())), &ACCESS_LEVELS)
-            }
-            // GitLab adds levels between the named ones now and then; above 60 there is nobody.
-            WordOrNumber::Number(number @ 1..=60) => i32::try_from(*number).ok(),
-            WordOrNumber::Number(_) => {
-                let help = "30 is developer, 40 maintainer, 50 owner, 60 admin; each means \"at least\"";
-                self.sheet.fault(span, "there is no such access level", help);
-                None
-            }
-        }
-    }
-
     fn refuse_notify(&mut self, field: Field<Items<String>>) {
         if let Field::Given(targets) = field
             && !targets.get_ref().is_empty()
         {
             let title = "this version notifies no chats";
-            self.sheet.fault(targets.span(), title, "remove this line: this version speaks GitLab only");
+            self.sheet.fault(targets.span(), title, "remove this line: this version has no chats");
         }
     }
 
@@ -318,31 +268,7 @@ impl Checker<'_> {
     }
 }
 
-/// Who decides behind a gate. At a manual job there is no vote to cast as anybody, so our own policy decides
-/// whatever the forge's `vote_as` is.
-fn vote_through(gate: Gate, of_forge: Option<VoteAs>) -> Option<VoteAs> {
-    match gate {
-        Gate::Native => of_forge,
-        Gate::ManualJob | Gate::ProtectionRule => Some(VoteAs::Bot),
-    }
-}
-
-/// How many people the grantees can be, where each of them is one person.
-fn people_named(grantees: &[Grantee]) -> Option<usize> {
-    let person = |grantee: &Grantee| match grantee {
-        Grantee::User(name) => Some(name.to_lowercase()),
-        Grantee::UserId(id) => Some(id.0.to_string()),
-        Grantee::Group { .. }
-        | Grantee::GroupId { .. }
-        | Grantee::Team(_)
-        | Grantee::Role(_)
-        | Grantee::AccessLevel(_) => None,
-    };
-    let people: Option<BTreeSet<String>> = grantees.iter().map(person).collect();
-    people.map(|people| people.len())
-}
-
-fn is_full_path(text: &str) -> bool {
+pub(super) fn is_full_path(text: &str) -> bool {
     let segments = |text: &str| text.split('/').all(|segment| !segment.is_empty());
     segments(text) && !text.contains(char::is_whitespace)
 }

@@ -6,6 +6,10 @@
 mod check;
 mod checked;
 mod environments;
+mod forges;
+mod github;
+mod gitlab;
+mod grantees;
 mod nearest;
 mod raw;
 mod redact;
@@ -15,7 +19,7 @@ mod sheet;
 #[cfg(test)]
 mod tests;
 
-pub use checked::{Config, GitLab, MergeRequestApproval, Server, StoreUrl};
+pub use checked::{Config, GitHub, GitLab, MergeRequestApproval, Server, StoreUrl};
 pub use report::{Faults, Warning};
 pub use secret::{Environment, process_environment};
 

@@ -7,6 +7,7 @@ pub(super) struct RawConfig {
     pub(super) server: Field<RawServer>,
     pub(super) store: Field<RawStore>,
     pub(super) gitlab: Field<Items<RawGitLab>>,
+    pub(super) github: Field<Items<RawGitHub>>,
     pub(super) environment: Field<Items<RawEnvironment>>,
 }
 
@@ -34,6 +35,15 @@ pub(super) struct RawGitLab {
     pub(super) poll: Field<String>,
 }
 
+pub(super) struct RawGitHub {
+    pub(super) name: Field<String>,
+    pub(super) api_url: Field<String>,
+    pub(super) app_id: Field<i64>,
+    pub(super) private_key: Field<Source>,
+    pub(super) webhook_secrets: Field<Items<Source>>,
+    pub(super) poll: Field<String>,
+}
+
 pub(super) struct RawEnvironment {
     pub(super) on: Field<String>,
     pub(super) project: Field<String>,
@@ -55,6 +65,8 @@ pub(super) struct RawGrantee {
     pub(super) group: Field<String>,
     pub(super) access_level: Field<WordOrNumber>,
     pub(super) inherited: Field<bool>,
+    pub(super) team: Field<String>,
+    pub(super) role: Field<String>,
 }
 
 pub(super) struct RawRule {
@@ -71,15 +83,15 @@ impl<T> Default for Field<T> {
 
 impl RawConfig {
     pub(super) fn read(section: &mut Section<'_>) -> Self {
-        const GITLAB_ONLY: &str = "remove this table: this version speaks GitLab only, without chats";
-        section.refuse("github", "this version doesn't speak GitHub", GITLAB_ONLY);
-        section.refuse("slack", "this version doesn't speak Slack", GITLAB_ONLY);
-        section.refuse("mattermost", "this version doesn't speak Mattermost", GITLAB_ONLY);
-        section.refuse("person", "this version links no accounts between forge and chat", GITLAB_ONLY);
+        const NO_CHATS: &str = "remove this table: this version speaks GitLab and GitHub, without chats";
+        section.refuse("slack", "this version doesn't speak Slack", NO_CHATS);
+        section.refuse("mattermost", "this version doesn't speak Mattermost", NO_CHATS);
+        section.refuse("person", "this version links no accounts between forge and chat", NO_CHATS);
         Self {
             server: section.table("server", RawServer::read),
             store: section.table("store", RawStore::read),
             gitlab: section.tables("gitlab", RawGitLab::read),
+            github: section.tables("github", RawGitHub::read),
             environment: section.tables("environment", RawEnvironment::read),
         }
     }
@@ -117,6 +129,19 @@ impl RawGitLab {
     }
 }
 
+impl RawGitHub {
+    fn read(section: &mut Section<'_>) -> Self {
+        Self {
+            name: section.plain("name"),
+            api_url: section.plain("api_url"),
+            app_id: section.plain("app_id"),
+            private_key: section.secret("private_key"),
+            webhook_secrets: section.secrets("webhook_secrets"),
+            poll: section.plain("poll"),
+        }
+    }
+}
+
 impl RawEnvironment {
     fn read(section: &mut Section<'_>) -> Self {
         Self {
@@ -144,6 +169,8 @@ impl RawGrantee {
             group: section.plain("group"),
             access_level: section.plain("access_level"),
             inherited: section.plain("inherited"),
+            team: section.plain("team"),
+            role: section.plain("role"),
         }
     }
 }

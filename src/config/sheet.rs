@@ -33,6 +33,17 @@ impl<T> Field<T> {
     }
 }
 
+impl<T> Field<Items<T>> {
+    /// Nothing is listed. What is of the wrong shape was meant to list something.
+    pub(super) fn is_empty(&self) -> bool {
+        match self {
+            Self::Absent => true,
+            Self::Broken => false,
+            Self::Given(items) => items.get_ref().is_empty(),
+        }
+    }
+}
+
 /// Collects what is found while a document is read and checked.
 #[derive(Default)]
 pub(super) struct Sheet {

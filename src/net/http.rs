@@ -53,6 +53,11 @@ impl Http {
         })?;
         Ok(Self(client))
     }
+
+    /// The connections themselves, for a library that sends over them. Its answers are read by [`read`].
+    pub fn transport(&self) -> reqwest::Client {
+        self.0.clone()
+    }
 }
 
 fn builder(limits: Limits) -> reqwest::ClientBuilder {
@@ -99,6 +104,11 @@ impl Site {
         Ok(Self { http, base })
     }
 
+    /// The address that all others lie below.
+    pub fn base(&self) -> &Url {
+        &self.base
+    }
+
     /// The address of `segments` below the base. A segment is escaped, so that it stays one segment;
     /// `None` for one that an address can't carry (empty, `.` or `..`).
     pub fn address(&self, segments: &[&str]) -> Option<Url> {
@@ -133,16 +143,7 @@ impl Site {
         let name = request.name();
         let reads = request.reads();
         let response = self.execute(request).await.map_err(|error| not_answered(&error, &name, reads))?;
-        let (status, headers) = (response.status(), response.headers().clone());
-        let body = body_of(response).await.map_err(|lost| match (lost, reads) {
-            (Lost::TooLarge, true) => Failure::Unreadable(format!("{name}: the answer is too large")),
-            (Lost::Broken, true) => unavailable(format!("{name}: the answer broke off")),
-            (Lost::TooLarge | Lost::Broken, false) => {
-                Failure::UnknownOutcome { what: format!("{name}: the answer was lost") }
-            }
-        })?;
-        tracing::debug!(request = name, status = status.as_u16(), "answered");
-        Ok(Answer { status, headers, body })
+        read(response, &name, reads).await
     }
 
     async fn execute(&self, request: Request) -> Result<reqwest::Response, reqwest::Error> {
@@ -153,6 +154,25 @@ impl Site {
         #[expect(clippy::disallowed_methods, reason = "this is the one place that sends")]
         builder.send().await
     }
+}
+
+/// Reads a whole answer, bounded in size. `name` says in errors what was sent, `reads` that it changed nothing.
+pub async fn read(
+    response: impl Into<reqwest::Response>,
+    name: &str,
+    reads: bool,
+) -> Result<Answer, Failure> {
+    let response = response.into();
+    let (status, headers) = (response.status(), response.headers().clone());
+    let body = body_of(response).await.map_err(|lost| match (lost, reads) {
+        (Lost::TooLarge, true) => Failure::Unreadable(format!("{name}: the answer is too large")),
+        (Lost::Broken, true) => unavailable(format!("{name}: the answer broke off")),
+        (Lost::TooLarge | Lost::Broken, false) => {
+            Failure::UnknownOutcome { what: format!("{name}: the answer was lost") }
+        }
+    })?;
+    tracing::debug!(request = name, status = status.as_u16(), "answered");
+    Ok(Answer { status, headers, body })
 }
 
 enum Lost {
@@ -171,7 +191,8 @@ async fn body_of(mut response: reqwest::Response) -> Result<Vec<u8>, Lost> {
     Ok(body)
 }
 
-fn not_answered(error: &reqwest::Error, name: &str, reads: bool) -> Failure {
+/// What follows from a request that got no answer.
+pub fn not_answered(error: &reqwest::Error, name: &str, reads: bool) -> Failure {
     // The error's own text holds the whole address; only its kind is told.
     if error.is_connect() || error.is_builder() {
         return unavailable(format!("{name}: no connection"));
@@ -251,6 +272,29 @@ impl Answer {
     pub fn json(&self) -> Option<&[u8]> {
         let kind = self.header("content-type")?.split(';').next()?.trim().to_ascii_lowercase();
         (kind == "application/json" || kind.ends_with("+json")).then_some(self.body.as_slice())
+    }
+
+    /// Whether there is no body at all.
+    pub fn is_empty(&self) -> bool {
+        self.body.is_empty()
+    }
+
+    /// The size of the body in bytes.
+    pub fn size(&self) -> usize {
+        self.body.len()
+    }
+
+    /// This answer as confirmed by a later one that says "not modified": the headers that came with it are
+    /// newer, body and kind are still these.
+    pub fn confirmed_by(&self, later: &Self) -> Self {
+        let mut headers = self.headers.clone();
+        for name in later.headers.keys().filter(|name| !name.as_str().starts_with("content-")) {
+            headers.remove(name);
+            for value in later.headers.get_all(name) {
+                headers.append(name, value.clone());
+            }
+        }
+        Self { status: self.status, headers, body: self.body.clone() }
     }
 
     /// The other side's clock when it answered, to the second.

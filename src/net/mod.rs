@@ -3,4 +3,5 @@
 //! There is no retry here: whatever fails is tried again by the job that asked for it.
 
 pub mod http;
+pub mod link;
 pub mod signature;

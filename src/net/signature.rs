@@ -26,7 +26,7 @@ pub enum BadSecret {
     #[error("a signing token must be `whsec_` followed by base64")]
     Malformed,
     /// No secret at all: everybody could send.
-    #[error("at least one signing token or secret token is needed")]
+    #[error("no webhook secret is configured: everybody could send")]
     Missing,
 }
 
@@ -37,7 +37,7 @@ pub struct SharedTokens(Vec<SecretString>);
 impl SharedTokens {
     /// Takes the tokens; none at all matches nothing.
     pub fn new(tokens: Vec<SecretString>) -> Result<Self, BadSecret> {
-        if tokens.iter().any(|token| token.expose_secret().trim().is_empty()) {
+        if tokens.iter().any(is_blank) {
             return Err(BadSecret::Empty);
         }
         Ok(Self(tokens))
@@ -55,6 +55,28 @@ impl SharedTokens {
             any | Sha256::digest(token.expose_secret().as_bytes()).ct_eq(&given)
         });
         any.into()
+    }
+}
+
+/// Secrets under which whole bodies are signed with HMAC-SHA256; any of them will do.
+#[derive(Clone, Debug)]
+pub struct BodySecrets(Vec<SecretString>);
+
+impl BodySecrets {
+    /// Takes the secrets; at least one, none of them empty.
+    pub fn new(secrets: Vec<SecretString>) -> Result<Self, BadSecret> {
+        if secrets.is_empty() {
+            return Err(BadSecret::Missing);
+        }
+        if secrets.iter().any(is_blank) {
+            return Err(BadSecret::Empty);
+        }
+        Ok(Self(secrets))
+    }
+
+    /// Whether `given` is the body's signature under one of the secrets.
+    pub fn signed(&self, body: &[u8], given: &[u8]) -> bool {
+        self.0.iter().any(|secret| hmac_sha256_is(secret.expose_secret().as_bytes(), &[body], given))
     }
 }
 
@@ -128,12 +150,15 @@ impl SigningKeys {
     }
 }
 
+fn is_blank(secret: &SecretString) -> bool {
+    secret.expose_secret().trim().is_empty()
+}
+
 fn key(token: &SecretString) -> Result<SecretSlice<u8>, BadSecret> {
-    let token = token.expose_secret();
-    if token.trim().is_empty() {
+    if is_blank(token) {
         return Err(BadSecret::Empty);
     }
-    let encoded = token.strip_prefix("whsec_").ok_or(BadSecret::Malformed)?;
+    let encoded = token.expose_secret().strip_prefix("whsec_").ok_or(BadSecret::Malformed)?;
     let key = BASE64.decode(encoded).map_err(|_| BadSecret::Malformed)?;
     if key.is_empty() {
         return Err(BadSecret::Empty);
@@ -235,9 +260,32 @@ mod tests {
         assert_eq!(SharedTokens::new(vec!["x".into(), "".into()]).unwrap_err(), BadSecret::Empty);
     }
 
+    // The example of GitHub's documentation, "Validating webhook deliveries".
+    const BODY_SECRET: &str = "It's a Secret to Everybody";
+    const BODY_SIGNATURE: &str = "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
+
+    #[test]
+    fn a_whole_body_is_signed_under_any_of_the_secrets() {
+        let signature = hex::decode(BODY_SIGNATURE).unwrap();
+        let secrets = |all: &[&str]| BodySecrets::new(all.iter().map(|one| (*one).into()).collect()).unwrap();
+        assert!(secrets(&[BODY_SECRET]).signed(b"Hello, World!", &signature));
+        assert!(secrets(&["older", BODY_SECRET]).signed(b"Hello, World!", &signature));
+        assert!(!secrets(&["older"]).signed(b"Hello, World!", &signature));
+        assert!(!secrets(&[BODY_SECRET]).signed(b"Hello, World", &signature));
+        assert!(!secrets(&[BODY_SECRET]).signed(b"Hello, World!", &signature[..31]));
+        assert!(!secrets(&[BODY_SECRET]).signed(b"Hello, World!", &[]));
+    }
+
+    #[test]
+    fn a_body_secret_that_signs_nothing_is_refused() {
+        assert_eq!(BodySecrets::new(vec![]).unwrap_err(), BadSecret::Missing);
+        assert_eq!(BodySecrets::new(vec!["x".into(), " ".into()]).unwrap_err(), BadSecret::Empty);
+    }
+
     #[test]
     fn secrets_stay_out_of_debug_output() {
-        let shown = format!("{:?} {:?}", keys(&[TOKEN]), SharedTokens::new(vec!["hush".into()]).unwrap());
+        let (shared, body) = (SharedTokens::new(vec!["hush".into()]), BodySecrets::new(vec!["hush".into()]));
+        let shown = format!("{:?} {shared:?} {body:?}", keys(&[TOKEN]));
         assert!(!shown.contains("hush") && !shown.contains("MfKQ"));
     }
 }

@@ -1,4 +1,7 @@
 //! What `check` asks of a forge: how it is set up, as far as our tokens may see that. Nothing is changed.
+//!
+//! [`Inspect`] is for a forge that we enter with a person's or a bot's token, [`InspectApp`] for one that knows us
+//! as an App.
 
 use super::failure::Failure;
 use crate::domain::actor::Account;
@@ -7,7 +10,7 @@ use crate::domain::policy::{Grantee, Rule};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use jiff::civil::Date;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A token, as the forge knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,4 +101,98 @@ pub trait Inspect: Send + Sync {
     async fn group_protections(&self, group: &str) -> Result<Vec<Protection>, Failure>;
     /// The protection of a branch, `None` where it has none.
     async fn branch(&self, project: ProjectId, name: &str) -> Result<Option<Branch>, Failure>;
+}
+
+/// How far a permission goes; the later includes the earlier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Extent {
+    /// To look.
+    Read,
+    /// To change.
+    Write,
+    /// To change who may change.
+    Admin,
+}
+
+/// What an App may do, by the forge's own names (`deployments`).
+pub type Permissions = BTreeMap<String, Extent>;
+
+/// An App, as it is registered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppSeen {
+    /// Its number.
+    pub id: i64,
+    /// Its name in addresses and mentions.
+    pub slug: String,
+    /// What it asks for.
+    pub permissions: Permissions,
+    /// What its webhook tells of, by the forge's own names (`issue_comment`).
+    pub events: BTreeSet<String>,
+}
+
+/// The one webhook of an App.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppHook {
+    /// Where it goes; `None` while it goes nowhere.
+    pub url: Option<String>,
+    /// Bodies are JSON.
+    pub json: bool,
+    /// Deliveries are signed.
+    pub signed: bool,
+    /// The receiver's certificate isn't looked at.
+    pub insecure: bool,
+}
+
+/// An App, where somebody has installed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Installation {
+    /// Login name of the organisation or person; `None` where the forge tells of none.
+    pub account: Option<String>,
+    /// It is switched off.
+    pub suspended: bool,
+    /// What the owner has consented to.
+    pub permissions: Permissions,
+}
+
+/// A repository that an App reaches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RepositorySeen {
+    /// Which.
+    pub project: Project,
+    /// Not everybody can read it.
+    pub private: bool,
+    /// It is read-only.
+    pub archived: bool,
+}
+
+/// An environment of a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnvironmentSeen {
+    /// Its name, as it was made.
+    pub name: String,
+    /// Administrators can start jobs past every rule; `None` where the forge doesn't tell.
+    pub admins_may_bypass: Option<bool>,
+    /// Reviewers must agree as well.
+    pub has_reviewers: bool,
+    /// Jobs wait as well, so many minutes.
+    pub wait_minutes: u32,
+}
+
+/// Looks at how an App is set up.
+#[async_trait]
+pub trait InspectApp: Send + Sync {
+    /// The forge's clock, to the second; told even by an answer that refuses us, as one of a wrong clock does.
+    async fn their_time(&self) -> Result<Option<Timestamp>, Failure>;
+    /// The App that we are.
+    async fn app(&self) -> Result<AppSeen, Failure>;
+    /// Its webhook.
+    async fn app_hook(&self) -> Result<AppHook, Failure>;
+    /// Where it is installed.
+    async fn installations(&self) -> Result<Vec<Installation>, Failure>;
+    /// A repository by `owner/name`; `NotFound` where no installation reaches it.
+    async fn repository(&self, path: &str) -> Result<RepositorySeen, Failure>;
+    /// Environments of a repository.
+    async fn environments(&self, project: ProjectId) -> Result<Vec<EnvironmentSeen>, Failure>;
+    /// Whether the App's own protection rule is enabled on an environment.
+    async fn asks_us(&self, project: ProjectId, environment: &str) -> Result<bool, Failure>;
 }

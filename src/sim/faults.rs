@@ -40,7 +40,7 @@ pub struct Rule {
     pub method: Option<String>,
     /// A part of the path as it was sent, such as `/approval`; `*` in it stands for anything.
     pub path: String,
-    /// User name of the token (or of `Sudo`); anybody when absent.
+    /// User name of the token (or of `Sudo`), or slug of the App; anybody when absent.
     pub who: Option<String>,
     /// How many calls it still touches; all when absent.
     pub times: Option<u32>,
@@ -105,14 +105,15 @@ impl Faults {
     }
 }
 
-/// What happens to hooks on their way. Lost ones are no failures to GitLab: it never hears of them.
+/// What happens to hooks on their way. Lost ones are no failures to GitLab: it never hears of them. GitHub does, and
+/// logs them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HookFaults {
     /// So many of the next are lost.
     pub lose_next: u32,
     /// Every one is lost.
     pub lose_everything: bool,
-    /// Every one arrives twice, with the same `Idempotency-Key`.
+    /// Every one arrives twice, with the same `Idempotency-Key` or GUID.
     pub duplicate: bool,
     /// Those waiting arrive newest first.
     pub reverse: bool,

@@ -1,7 +1,7 @@
-//! The twin of the outside world: a stateful GitLab over real HTTP, quirks included.
+//! The twin of the outside world: a stateful GitLab and a stateful GitHub over real HTTP, quirks included.
 //!
 //! The tests and the `demo` command run on it. It shares no type with the adapters and imports nothing of the
-//! rest of this crate, so a wrong belief about GitLab must be written down twice to go unnoticed.
+//! rest of this crate, so a wrong belief about a forge must be written down twice to go unnoticed.
 //!
 //! ```no_run
 //! # async fn story() -> Result<(), Box<dyn std::error::Error>> {
@@ -29,4 +29,9 @@
 
 pub mod clock;
 pub mod faults;
+pub mod github;
 pub mod gitlab;
+mod ids;
+mod percent;
+mod post;
+mod server;

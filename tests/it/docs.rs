@@ -79,10 +79,16 @@ fn keys_of_the_configuration_are_in_its_manual() {
 fn examples_of_the_configuration_can_be_used() {
     let page = read("README.md");
     let examples: Vec<String> = between(&page, "```toml\n", "```").collect();
-    assert_eq!(examples.len(), 2);
+    assert_eq!(examples.len(), 3);
     for example in examples {
         let whole = if example.contains("[server]") { example } else { format!("{AROUND}{example}") };
-        let secret = |_: &str| Some("whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=".to_owned());
+        // The file of a key is the reader's own.
+        let whole = whole.replace("{ file = \"countersign.pem\" }", "{ env = \"KEY\" }");
+        let secret = |name: &str| {
+            let key = "-----BEGIN RSA PRIVATE KEY-----\nMIIB\n-----END RSA PRIVATE KEY-----\n";
+            let token = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+            Some(if name == "KEY" { key } else { token }.to_owned())
+        };
         let checked = config::parse(&whole, Path::new("README.md"), &secret);
         let checked = checked.unwrap_or_else(|faults| panic!("{faults}\n{whole}"));
         assert!(checked.warnings.is_empty(), "{:?}", checked.warnings);

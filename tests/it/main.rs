@@ -8,13 +8,17 @@
 )]
 
 mod attacks;
+mod attacks_github;
 mod calls;
+mod calls_github;
 mod cli;
 mod crash;
 mod demo;
 mod docs;
 mod doctor;
+mod doctor_github;
 mod house;
 mod people;
 mod siege;
+mod siege_github;
 mod story;

@@ -1,31 +1,31 @@
 //! `countersign check`: the doctor. It looks at everything that an approval depends on, changes nothing, and
 //! says of each thing that is wrong what would mend it.
 //!
-//! * `forge`: tokens, clock, and which projects to look at; `names`: people and groups of the policies.
-//! * `project`: a project's webhook, branch and protected environments; `gate`: one protected environment.
+//! * `gitlab` and `github`: how each kind of forge is set up; `subject`: what is asked of both alike.
 //! * `report`: what was found.
 
-mod forge;
-mod gate;
-mod names;
-mod project;
+mod github;
+mod gitlab;
 mod report;
+mod subject;
 
-use super::wiring::{self, SystemClock};
+use super::wiring::{self, BuildError, SystemClock};
 use super::{ConfigArgs, Outcome, Trouble, block_on, say};
-use crate::config::{Config, GitLab, StoreUrl};
+use crate::config::{Config, GitHub, GitLab, StoreUrl};
+use crate::domain::id::ForgeName;
 use crate::net::http::{Http, Limits};
 use crate::ports::clock::Clock;
+use crate::ports::forge::Lookup;
 use crate::ports::inspect::Inspect;
 use crate::ports::store::Store;
 use crate::store::sqlite::{OpenError, SqliteStore};
 use clap::Args;
-use forge::Doctor;
 use report::Report;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use subject::{Subject, Words};
 use tokio_util::task::TaskTracker;
 
 #[derive(Args)]
@@ -107,21 +107,57 @@ fn absent(path: &Path, report: &mut Report) {
     }
 }
 
+/// Everything that forges are examined with.
+struct Practice<'a> {
+    config: &'a Config,
+    http: Http,
+    clock: Arc<dyn Clock>,
+    store: Option<&'a dyn Store>,
+}
+
+async fn forges(config: &Config, store: Option<&dyn Store>, report: &mut Report) -> Result<(), Trouble> {
+    let practice =
+        Practice { config, http: Http::new(Limits::default())?, clock: Arc::new(SystemClock), store };
+    for settings in &config.gitlab {
+        practice.gitlab(settings, report).await.map_err(Trouble::unusable)?;
+    }
+    for settings in &config.github {
+        practice.github(settings, report).await.map_err(Trouble::unusable)?;
+    }
+    Ok(())
+}
+
+impl Practice<'_> {
+    async fn gitlab(&self, settings: &GitLab, report: &mut Report) -> Result<(), BuildError> {
+        let forge = wiring::gitlab(settings, &self.http, &self.clock)?;
+        let root = as_root(settings).map(|settings| wiring::gitlab(&settings, &self.http, &self.clock));
+        let root = root.transpose()?;
+        let root = root.as_ref().map(|root| root as &dyn Inspect);
+        let on = self.subject(&settings.name, &forge, &gitlab::WORDS, report);
+        gitlab::Doctor { on, forge: &forge, root, settings }.examine(self.store).await;
+        Ok(())
+    }
+
+    async fn github(&self, settings: &GitHub, report: &mut Report) -> Result<(), BuildError> {
+        let forge = wiring::github(settings, &self.http, &self.clock)?;
+        let on = self.subject(&settings.name, &forge, &github::WORDS, report);
+        github::Doctor { on, forge: &forge, settings }.examine(self.store).await;
+        Ok(())
+    }
+
+    fn subject<'s>(
+        &'s self,
+        forge: &'s ForgeName,
+        lookup: &'s dyn Lookup,
+        words: &'static Words,
+        report: &'s mut Report,
+    ) -> Subject<'s> {
+        Subject { forge, lookup, words, config: self.config, clock: self.clock.as_ref(), report }
+    }
+}
+
 /// The same forge, seen with the administrator's token: the serving process gives that token no way to look.
 fn as_root(settings: &GitLab) -> Option<GitLab> {
     let token = settings.sudo_token.clone()?;
     Some(GitLab { token, sudo_token: None, ..settings.clone() })
-}
-
-async fn forges(config: &Config, store: Option<&dyn Store>, report: &mut Report) -> Result<(), Trouble> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let http = Http::new(Limits::default())?;
-    for settings in &config.gitlab {
-        let forge = wiring::gitlab(settings, &http, &clock).map_err(Trouble::unusable)?;
-        let root = as_root(settings).map(|settings| wiring::gitlab(&settings, &http, &clock));
-        let root = root.transpose().map_err(Trouble::unusable)?;
-        let root = root.as_ref().map(|root| root as &dyn Inspect);
-        Doctor { forge: &forge, root, settings, config, clock: clock.as_ref(), report }.examine(store).await;
-    }
-    Ok(())
 }

@@ -1,6 +1,5 @@
 //! What the doctor found, and how it is told.
 
-use crate::ports::failure::{Failure, Refusal};
 use std::fmt;
 
 /// How much something matters.
@@ -45,11 +44,6 @@ impl Report {
         self.add(Weight::Finding, text, Some(remedy.into()));
     }
 
-    /// What was read; where it couldn't be, a finding says so.
-    pub(super) fn read<T>(&mut self, what: &str, answer: Result<T, Failure>) -> Option<T> {
-        answer.map_err(|failure| self.find(format!("{what} can't be read: {failure}"), remedy(&failure))).ok()
-    }
-
     pub(super) fn findings(&self) -> usize {
         self.count(Weight::Finding)
     }
@@ -60,20 +54,6 @@ impl Report {
 
     fn add(&mut self, weight: Weight, text: impl Into<String>, remedy: Option<String>) {
         self.0.push(Line { weight, text: text.into(), remedy });
-    }
-}
-
-fn remedy(failure: &Failure) -> &'static str {
-    match failure {
-        Failure::Unavailable { .. } | Failure::HeldBack { .. } | Failure::UnknownOutcome { .. } => {
-            "see whether the forge can be reached from here, and run the check again"
-        }
-        Failure::Unauthorized(_) => "make a new token with the scope `api` and put it into the configuration",
-        Failure::NotFound | Failure::Refused(Refusal::NoPermission) => {
-            "give the bot's account at least the role Maintainer there, or correct the name"
-        }
-        Failure::Refused(_) => "see what the forge says",
-        Failure::Unreadable(_) => "see whether the configured address is that of the forge itself",
     }
 }
 

@@ -6,12 +6,12 @@ use insta::assert_snapshot;
 use std::fs;
 use std::path::Path;
 
-fn report(text: &str) -> String {
+pub(super) fn report(text: &str) -> String {
     read(text).expect_err("a fault").to_string()
 }
 
 /// Each fault of a text as `line: what; remedy`.
-fn faults(text: &str) -> String {
+pub(super) fn faults(text: &str) -> String {
     let faults = read(text).expect_err("a fault");
     let line = |finding: &Finding| {
         let line = finding.span.as_ref().map_or(0, |span| line_of(text, span.start));
@@ -177,6 +177,10 @@ fn no_secret_is_in_a_report_or_in_debug() {
         sudo_token = "hunter2"
         signing_tokens = ["hunter2", "whsec_hunter2"]
         secret_tokens = { a = "hunter2" }
+        [[github]]
+        api_url = "https://dana:hunter2@example.com"
+        private_key = "-----BEGIN RSA PUBLIC KEY-----\nhunter2"
+        webhook_secrets = "hunter2"
         [[slack]]
         bot_token = "hunter2"
     "#;
@@ -237,7 +241,7 @@ fn faults_of_server_and_store() {
 #[test]
 fn faults_of_a_forge() {
     assert_snapshot!(faults(""), @r"
-    0: no forge is configured; add a `[[gitlab]]` table with its url and token
+    0: no forge is configured; add a `[[gitlab]]` or a `[[github]]` table
     ");
     assert_snapshot!(faults("[[gitlab]]"), @r"
     1: `url` is missing; add `url` to this table
@@ -303,8 +307,8 @@ fn faults_of_an_environment() {
     10: only `*` (within a path segment) and `**` (across segments) have a meaning, not `***`; `*` stands for anything within a path segment, `**` for anything at all
     "#);
     assert_snapshot!(faults(&format!("{MINIMAL}gate = \"protection_rule\"\nnotify = [\"slack:C0DEPLOYS\"]")), @r#"
-    12: `protection_rule` is a gate of GitHub's, which this version doesn't speak; write "native" or "manual_job"
-    13: this version notifies no chats; remove this line: this version speaks GitLab only
+    12: `protection_rule` is a gate of GitHub's; on GitLab write "native" or "manual_job"
+    13: this version notifies no chats; remove this line: this version has no chats
     "#);
     assert_snapshot!(faults(&entry("")), @r"
     7: this environment names nobody who may approve; add `deploy_access_levels` or `approval_rules`
@@ -357,20 +361,18 @@ fn faults_of_grantees() {
     16: unknown word "mantainer"; did you mean "maintainer"?
     17: there is no such access level; 30 is developer, 40 maintainer, 50 owner, 60 admin; each means "at least"
     18: `inherited` without `group`; remove it: only members of a `group` can be inherited
-    19: a grantee is exactly one of `user`, `user_id`, `group` or `access_level`; write one `{ … }` for each
-    19: unknown key `team`; the keys here are `user`, `user_id`, `group`, `access_level`, `inherited`
+    19: `team` has no meaning on GitLab; here a grantee is exactly one of `user`, `user_id`, `group` or `access_level`
     "#);
 }
 
 #[test]
 fn what_this_version_does_not_speak_is_refused_without_a_look_inside() {
-    let text = "[[github]]\nx = 1\n[[slack]]\n[[slack]]\n[[mattermost]]\n[[person]]\ngitlab = \"dana\"\n";
+    let text = "[[slack]]\nx = 1\n[[slack]]\n[[mattermost]]\n[[person]]\ngitlab = \"dana\"\n";
     assert_snapshot!(faults(&format!("{text}{MINIMAL}")), @r"
-    1: this version doesn't speak GitHub; remove this table: this version speaks GitLab only, without chats
-    3: this version doesn't speak Slack; remove this table: this version speaks GitLab only, without chats
-    4: this version doesn't speak Slack; remove this table: this version speaks GitLab only, without chats
-    5: this version doesn't speak Mattermost; remove this table: this version speaks GitLab only, without chats
-    6: this version links no accounts between forge and chat; remove this table: this version speaks GitLab only, without chats
+    1: this version doesn't speak Slack; remove this table: this version speaks GitLab and GitHub, without chats
+    3: this version doesn't speak Slack; remove this table: this version speaks GitLab and GitHub, without chats
+    4: this version doesn't speak Mattermost; remove this table: this version speaks GitLab and GitHub, without chats
+    5: this version links no accounts between forge and chat; remove this table: this version speaks GitLab and GitHub, without chats
     ");
 }
 

@@ -1,6 +1,7 @@
 //! The configuration that all these tests begin with, and ways to change it.
 
 mod faulty;
+mod github;
 mod sound;
 
 use super::{Config, Faults, parse};
@@ -22,9 +23,27 @@ name = "production"
 deploy_access_levels = [{ access_level = "maintainer" }]
 "#;
 
+/// What a GitHub needs, and nothing else.
+const MINIMAL_GITHUB: &str = r#"
+[[github]]
+app_id = 12345
+private_key = { env = "GITHUB_PRIVATE_KEY" }
+webhook_secrets = [{ env = "GITHUB_WEBHOOK_SECRET" }]
+
+[[environment]]
+on = "github"
+project = "acme/**"
+name = "production"
+deploy_access_levels = [{ role = "maintain" }]
+"#;
+
+/// By its looks.
+const PRIVATE_KEY: &str = "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\n";
+
 fn environment(name: &str) -> Option<String> {
     match name {
         "EMPTY" => Some("\n".to_owned()),
+        "GITHUB_PRIVATE_KEY" => Some(PRIVATE_KEY.to_owned()),
         "SIGNING_TOKEN" => Some(SIGNING_TOKEN.to_owned()),
         "UNSET" => None,
         name => Some(format!("value of {name}\n")),

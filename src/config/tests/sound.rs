@@ -1,6 +1,6 @@
-use super::{MINIMAL, SIGNING_TOKEN, entry, environment, gitlab, sound};
+use super::{MINIMAL, MINIMAL_GITHUB, PRIVATE_KEY, SIGNING_TOKEN, entry, environment, gitlab, sound};
 use crate::config::sheet::Sheet;
-use crate::config::{Config, DEFAULTS, MergeRequestApproval, StoreUrl, load, nearest, raw};
+use crate::config::{Config, DEFAULTS, MergeRequestApproval, StoreUrl, load, nearest, parse, raw};
 use crate::domain::id::{ForgeName, UserId};
 use crate::domain::policy::{Entry, Gate, Grantee, Rule, VoteAs};
 use insta::assert_snapshot;
@@ -22,23 +22,29 @@ fn rule(grantee: Grantee, required_approvals: u32) -> Rule {
 
 #[test]
 fn the_defaults_in_the_code_are_those_of_the_file() {
-    assert_eq!(format!("{:#?}", sound(DEFAULTS)), format!("{:#?}", sound(MINIMAL)));
+    let minimal = sound(&format!("{MINIMAL}{MINIMAL_GITHUB}"));
+    assert_eq!(format!("{:#?}", sound(DEFAULTS)), format!("{minimal:#?}"));
 }
 
 #[test]
 fn the_defaults_file_names_every_key() {
     let text = "
         server = {}\n store = {}\n gitlab = [{}]
+ github = [{}]
         environment = [{ deploy_access_levels = [{}], approval_rules = [{}] }]";
     let document = DeTable::parse(text).expect("TOML");
     let mut sheet = Sheet::default();
     sheet.table(document.get_ref(), raw::RawConfig::read);
-    let unspoken = ["github", "slack", "mattermost", "person"];
+    let unspoken = ["slack", "mattermost", "person"];
     let words: Vec<&str> = DEFAULTS.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
     for key in sheet.known.iter().filter(|key| !unspoken.contains(key)) {
         assert!(words.contains(key), "default.toml doesn't name `{key}`");
     }
-    assert!(sheet.known.contains("inherited") && sheet.known.contains("start_when_approved"));
+    assert!(
+        sheet.known.contains("inherited")
+            && sheet.known.contains("private_key")
+            && sheet.known.contains("start_when_approved")
+    );
 }
 
 #[test]
@@ -55,6 +61,27 @@ fn the_example_protects_two_environments() {
     assert!(staging.policy.allow_self_approval && !staging.policy.reject_needs_reason);
     assert_eq!(config.server.api_tokens[0].expose_secret(), "value of COUNTERSIGN_API_TOKEN");
     assert_eq!(config.warnings, []);
+}
+
+/// Lines that begin with `#` and no space are taken out; here they are put back.
+#[test]
+fn the_example_protects_a_repository_on_github_too_once_its_lines_are_put_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("app.pem"), PRIVATE_KEY).expect("written");
+    let put_back = |line: &str| match line.strip_prefix('#') {
+        Some(code) if !code.is_empty() && (!code.starts_with(' ') || code.starts_with("    ")) => {
+            format!("{code}\n")
+        }
+        Some(_) | None => format!("{line}\n"),
+    };
+    let text: String = EXAMPLE.lines().map(put_back).collect();
+    let config =
+        parse(&text, &folder.path().join("countersign.toml"), &environment).expect("a configuration");
+    let github = ForgeName::new("github");
+    let production = config.policies.find(&github, "Acme/Shop", "Production").expect("an entry");
+    let team = |name: &str| rule(Grantee::Team(name.to_owned()), 1);
+    assert_eq!(production.policy.rules, [team("acme/qa"), team("acme/sre")]);
+    assert_eq!((production.gate, config.warnings.len()), (Gate::ProtectionRule, 0));
 }
 
 #[test]

@@ -168,7 +168,7 @@ pub fn standing_of(deployment: &Deployment) -> Line {
         Status::Released => started_by(deployment),
         Status::Passed => Line::of("it was approved and released; its run then asked again."),
         Status::Deployed => Line::of("it is deployed."),
-        Status::Failed => Line::of("it was started and its job failed. Retry the job for a new deployment."),
+        Status::Failed => Line::of("its job failed. Retry the job for a new deployment."),
         Status::Cancelled if deployment.outcome == Some(Outcome::Strayed) => Line::of(
             "its run was started again while it was being released. The release may have gone to the new attempt: look at the run.",
         ),

@@ -1,6 +1,7 @@
 //! Requests to GitLab's REST API, its pages, and what its errors mean.
 
 use crate::net::http::{Answer, Method, Request, Site, StatusCode, Url};
+use crate::net::link::next_page;
 use crate::ports::clock::Clock;
 use crate::ports::failure::{Failure, Refusal};
 use jiff::Timestamp;
@@ -191,7 +192,7 @@ impl Pages<'_> {
         }
         self.left -= 1;
         let answer = self.client.call(Request::new(Method::GET, url)).await?;
-        self.next = next_page(&answer.headers("link").collect::<Vec<_>>())?;
+        self.next = next_page(&answer)?;
         if self.next.as_ref().is_some_and(|next| !self.client.site.admits(next)) {
             return Err(Failure::Unreadable("the next page is said to be on another host".to_owned()));
         }
@@ -211,20 +212,6 @@ impl Pages<'_> {
         }
         Ok(items)
     }
-}
-
-fn next_page(links: &[&str]) -> Result<Option<Url>, Failure> {
-    for link in links.iter().flat_map(|header| header.split(',')) {
-        let Some((address, attributes)) = link.split_once(';') else { continue };
-        let next =
-            attributes.split(';').any(|attribute| matches!(attribute.trim(), "rel=\"next\"" | "rel=next"));
-        let address = address.trim().strip_prefix('<').and_then(|rest| rest.strip_suffix('>'));
-        if let (true, Some(address)) = (next, address) {
-            let url = Url::parse(address);
-            return url.map(Some).map_err(|_| Failure::Unreadable("the next page has no address".to_owned()));
-        }
-    }
-    Ok(None)
 }
 
 fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, Failure> {
@@ -421,14 +408,6 @@ mod tests {
     #[test]
     fn a_redirect_is_never_followed_nor_taken_for_absence() {
         assert!(matches!(judged(301, json!({}), true), Failure::Unreadable(_)));
-    }
-
-    #[test]
-    fn the_next_page_is_found_among_the_links() {
-        let header = r#"<https://g.example/a?page=1>; rel="first", <https://g.example/a?page=3>; rel="next""#;
-        assert_eq!(next_page(&[header]).unwrap().unwrap().query(), Some("page=3"));
-        assert_eq!(next_page(&[r#"<https://g.example/a>; rel="prev""#]), Ok(None));
-        assert!(next_page(&[r#"<nowhere>; rel="next""#]).is_err());
     }
 
     #[test]

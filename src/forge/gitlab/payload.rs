@@ -1,20 +1,11 @@
 //! The bodies of GitLab's webhooks, and what they say. Nothing in them is believed but where to look.
 
-use crate::domain::event::{Event, Heard};
+use crate::domain::event::Event;
 use crate::domain::id::{CommentKind, CommentRef, Conversation, ForgeName, Place, ProjectId, UserId};
+use crate::forge::delivery::{Said, heard, is_full_sha, may_be_addressed};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use sha2::{Digest as _, Sha256};
-
-/// What a delivery comes to.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Said {
-    /// A reason to look.
-    Happened(Event),
-    /// None of our business; says why.
-    Nothing(&'static str),
-}
 
 /// Reads a verified body; an error is a sentence for whoever set up the hook.
 pub(super) fn read(body: &[u8], forge: &ForgeName) -> Result<Said, String> {
@@ -107,12 +98,6 @@ impl NoteHook {
     }
 }
 
-/// A commit has one name: a branch's or a shortened one would make a second conversation of the same comments.
-#[expect(clippy::ptr_arg, reason = "it filters an Option<String>")]
-fn is_full_sha(name: &String) -> bool {
-    matches!(name.len(), 40 | 64) && name.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
 fn note(hook: NoteHook, forge: &ForgeName) -> Result<Said, String> {
     if let Some(why) = hook.is_nothing() {
         return Ok(Said::Nothing(why));
@@ -120,15 +105,18 @@ fn note(hook: NoteHook, forge: &ForgeName) -> Result<Said, String> {
     let note = hook.object_attributes;
     let place = match note.noteable_type.as_str() {
         "MergeRequest" => hook.merge_request.map(|seen| Place::MergeRequest(seen.iid)),
-        "Commit" => {
-            hook.commit.map(|commit| commit.id).or(note.commit_id).filter(is_full_sha).map(Place::Commit)
-        }
+        "Commit" => hook
+            .commit
+            .map(|commit| commit.id)
+            .or(note.commit_id)
+            .filter(|sha| is_full_sha(sha))
+            .map(Place::Commit),
         _ => return Ok(Said::Nothing("a comment on something else than a merge request or commit")),
     };
     let place = place.ok_or("the body doesn't say where the comment stands, by number or full SHA")?;
     let at = time(&note.created_at).ok_or("the comment's created_at is not a time")?;
     let conversation = Conversation { forge: forge.clone(), project: ProjectId(hook.project.id), place };
-    let digest = hex::encode(Sha256::digest(note.note.as_bytes()));
+    let heard = heard(&note.note, note.author_id);
     Ok(Said::Happened(Event::Commented {
         comment: CommentRef {
             conversation,
@@ -137,20 +125,8 @@ fn note(hook: NoteHook, forge: &ForgeName) -> Result<Said, String> {
             discussion: note.discussion_id,
         },
         at,
-        heard: Heard::Hook { digest, author: UserId(note.author_id) },
+        heard,
     }))
-}
-
-/// Whether some line of a comment could begin with a command. Cheap, and never stricter than the parser:
-/// in front of a mention, slash or exclamation mark anything may stand that is neither letter nor digit
-/// (blanks, list markers, emphasis), and behind a tag or task box everything is left to the parser.
-fn may_be_addressed(text: &str) -> bool {
-    text.lines().any(|line| {
-        let line = line.trim_start();
-        let unnumbered = line.trim_start_matches(|c: char| c.is_ascii_digit());
-        let line = if unnumbered.starts_with(['.', ')']) { unnumbered } else { line };
-        line.chars().take_while(|c| !c.is_alphanumeric()).any(|c| matches!(c, '@' | '/' | '!' | '<' | '['))
-    })
 }
 
 #[derive(Deserialize)]
@@ -256,8 +232,10 @@ fn time(text: &str) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::event::Heard;
     use rstest::rstest;
     use serde_json::{Value, json};
+    use sha2::{Digest as _, Sha256};
 
     fn forge() -> ForgeName {
         ForgeName::new("gitlab")

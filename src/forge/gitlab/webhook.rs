@@ -2,14 +2,13 @@
 
 use super::payload;
 use crate::domain::id::ForgeName;
+use crate::forge::delivery::{Said, is_id, refused, single, text};
 use crate::net::signature::{BadSecret, SharedTokens, Signed, SigningKeys};
 use crate::ports::inbound::{Inbound, RawDelivery, Received, Rejected, Verified};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use sha2::{Digest as _, Sha256};
 
-/// A longer delivery id is not taken for one.
-const LONGEST_ID: usize = 128;
 /// Headers of a signature; where one stands, all must, and be right.
 const SIGNATURE: [&str; 3] = ["webhook-id", "webhook-timestamp", "webhook-signature"];
 
@@ -69,10 +68,8 @@ impl Inbound for GitLabInbound {
     fn receive(&self, raw: RawDelivery<'_>, now: Timestamp) -> Result<Received, Rejected> {
         self.authenticate(raw, now)?;
         Ok(match payload::read(raw.body, &self.name).map_err(Rejected::Unreadable)? {
-            payload::Said::Happened(event) => {
-                Received::Ours(Verified { id: delivery_id(raw)?, events: vec![event] })
-            }
-            payload::Said::Nothing(why) => Received::NotOurs(why),
+            Said::Happened(event) => Received::Ours(Verified { id: delivery_id(raw)?, events: vec![event] }),
+            Said::Nothing(why) => Received::NotOurs(why),
         })
     }
 }
@@ -87,29 +84,6 @@ fn delivery_id(raw: RawDelivery<'_>) -> Result<String, Rejected> {
     let event = single(raw, "x-gitlab-event")?.unwrap_or_default();
     let digest = Sha256::new().chain_update(event).chain_update(b"\n").chain_update(raw.body).finalize();
     Ok(hex::encode(digest))
-}
-
-fn is_id(id: &str) -> bool {
-    (1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-/// A header that must not be doubled: two readers could each believe another one.
-fn single<'a>(raw: RawDelivery<'a>, name: &str) -> Result<Option<&'a [u8]>, Rejected> {
-    let mut values =
-        raw.headers.iter().filter(|(header, _)| header == name).map(|(_, value)| value.as_slice());
-    let first = values.next();
-    if values.next().is_some() {
-        return Err(refused("a header that identifies the delivery came twice"));
-    }
-    Ok(first)
-}
-
-fn text(value: Option<&[u8]>) -> Option<&str> {
-    std::str::from_utf8(value?).ok()
-}
-
-fn refused(why: &'static str) -> Rejected {
-    Rejected::Unauthenticated(why)
 }
 
 #[cfg(test)]

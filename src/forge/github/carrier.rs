@@ -1,0 +1,80 @@
+//! Which pull request a deployment belongs to, where its run doesn't name one.
+
+use super::GitHub;
+use super::wire::{PullRequest, PullRequestState};
+use crate::domain::id::{ProjectId, UserId};
+use crate::ports::failure::Failure;
+use crate::ports::forge::{MergeRequest, Sighting};
+
+/// The one that the commit tells of; else the newest one from this branch with this head.
+pub(super) async fn of(
+    github: &GitHub,
+    project: ProjectId,
+    sighting: &Sighting,
+) -> Result<Option<i64>, Failure> {
+    let around = listed(github, project, &["commits", &sighting.sha, "pulls"], &[]).await?;
+    if let Some(found) = by_commit(&around, project, sighting) {
+        return Ok(Some(found));
+    }
+    let branch = sighting.ref_name.as_str();
+    if branch.is_empty() || branch.starts_with("refs/") {
+        return Ok(None);
+    }
+    let repo = github.directory.repo(project).await?;
+    let head = format!("{}:{branch}", repo.owner);
+    let query = [("head", head.as_str()), ("state", "all")];
+    let of_branch = listed(github, project, &["pulls"], &query).await?;
+    Ok(newest(&of_branch, |request| request.head.sha == sighting.sha))
+}
+
+/// A list that isn't there tells of none: GitHub refuses to look for commits that it can't find.
+async fn listed(
+    github: &GitHub,
+    project: ProjectId,
+    path: &[&str],
+    query: &[(&str, &str)],
+) -> Result<Vec<PullRequest>, Failure> {
+    match github.list::<Vec<PullRequest>>(project, path, query, 1).await {
+        Ok(listing) => Ok(listing.items),
+        Err(Failure::NotFound | Failure::Refused(_)) => Ok(Vec::new()),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// The one whose merge made this commit on this branch; else the newest open one whose head it is; else the newest
+/// open one from this branch, which has moved on.
+fn by_commit(requests: &[PullRequest], project: ProjectId, sighting: &Sighting) -> Option<i64> {
+    let open = |request: &PullRequest| request.state == PullRequestState::Open;
+    let from_here = |request: &PullRequest| {
+        let repo = request.head.repo.as_ref();
+        request.head.ref_name == sighting.ref_name && repo.is_some_and(|repo| repo.id == project.0)
+    };
+    // One that is open has a merge commit too: of a merge that was only tried.
+    let merged = |request: &PullRequest| {
+        request.merged_at.is_some()
+            && request.base.ref_name == sighting.ref_name
+            && request.merge_commit_sha.as_ref() == Some(&sighting.sha)
+    };
+    newest(requests, merged)
+        .or_else(|| newest(requests, |request| open(request) && request.head.sha == sighting.sha))
+        .or_else(|| newest(requests, |request| open(request) && from_here(request)))
+}
+
+fn newest(requests: &[PullRequest], is_meant: impl Fn(&PullRequest) -> bool) -> Option<i64> {
+    requests.iter().filter(|request| is_meant(request)).map(|request| request.number).max()
+}
+
+impl From<PullRequest> for MergeRequest {
+    fn from(seen: PullRequest) -> Self {
+        let merged_as = seen.merge_commit_sha.filter(|_| seen.merged_at.is_some());
+        Self {
+            number: seen.number,
+            head_sha: seen.head.sha,
+            target_branch: seen.base.ref_name,
+            merged_as: merged_as.into_iter().collect(),
+            open: seen.state == PullRequestState::Open,
+            author: seen.user.map(|user| UserId(user.id)),
+            merged_by: seen.merged_by.map(|user| UserId(user.id)),
+        }
+    }
+}
