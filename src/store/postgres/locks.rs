@@ -69,7 +69,9 @@ pub(super) async fn hold(connection: &mut Connection, commit: &Commit) -> Result
     commit.commands.iter().for_each(|command| locks.add("command", &command.source));
     commit.rooms.iter().for_each(|(conversation, _)| locks.add("room", &conversation.key()));
     let marks: Vec<String> = commit.jobs.iter().filter_map(|job| job.dedupe.clone()).collect();
-    marks.iter().for_each(|mark| locks.add("mark", mark));
+    for mark in &marks {
+        locks.add("mark", mark);
+    }
     locks.take(connection).await?;
     query(HOLD_JOBS).bind(finished).bind(marks).execute(connection).await.map_err(fault)?;
     Ok(())

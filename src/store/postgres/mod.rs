@@ -16,12 +16,16 @@ mod queue;
 mod tests;
 mod transaction;
 
+#[expect(clippy::duplicate_mod, reason = "one text for both databases")]
 #[path = "../shared/commit.rs"]
 mod commit;
+#[expect(clippy::duplicate_mod, reason = "one text for both databases")]
 #[path = "../shared/jobs.rs"]
 mod jobs;
+#[expect(clippy::duplicate_mod, reason = "one text for both databases")]
 #[path = "../shared/read.rs"]
 mod read;
+#[expect(clippy::duplicate_mod, reason = "one text for both databases")]
 #[path = "../shared/single.rs"]
 mod single;
 

@@ -110,6 +110,7 @@ impl House {
 }
 
 #[expect(clippy::disallowed_methods, reason = "where the cluster is, only the environment knows")]
+#[expect(clippy::print_stderr, reason = "what isn't tested is said")]
 fn address(variable: &str) -> Option<String> {
     let address = std::env::var(variable).ok();
     if address.is_none() {

@@ -155,16 +155,19 @@ async fn a_duplicate_waits_until_the_first_is_durable() {
 async fn numbers_that_are_given_at_once_differ() {
     let Some(house) = House::new().await else { return };
     let instances = house.open_several(4).await;
-    let given = on_all(&instances, |store, _| async move {
-        let mut numbers = Vec::new();
+    let given = on_all(&instances, |store, number| async move {
+        let mut numbers = BTreeMap::new();
         for n in 0..20 {
-            numbers.push(store.give_number(&gitlab(), conformance::SHOP, &id(n)).await.unwrap());
+            // Each begins with another one.
+            let id = id((n + i64::try_from(number).unwrap() * 5) % 20);
+            let given = store.give_number(&gitlab(), conformance::SHOP, &id).await.unwrap();
+            numbers.insert(id.to_string(), given);
         }
         numbers
     })
     .await;
     assert!(given.iter().all(|numbers| *numbers == given[0]), "one deployment, one number: {given:?}");
-    let distinct: BTreeSet<i64> = given[0].iter().copied().collect();
+    let distinct: BTreeSet<i64> = given[0].values().copied().collect();
     assert_eq!(distinct, (1..=20).collect());
     house.tear_down().await;
 }

@@ -177,7 +177,7 @@ async fn one_poisoned_delivery_does_not_take_its_batch_with_it() {
         })
         .into_iter()
         .unzip();
-    batch::write(&mut store.pool.clone(), batch, Duration::from_secs(60)).await;
+    batch::write(&mut store.pool.clone(), batch, Duration::from_mins(1)).await;
     let mut heard = Vec::new();
     for answer in answers {
         heard.push(answer.await.unwrap());
