@@ -65,6 +65,11 @@ fn time_if_any(millis: Option<i64>) -> Result<Option<Timestamp>, StoreError> {
     millis.map(time).transpose()
 }
 
+/// A text without the one character that PostgreSQL can't keep.
+pub(super) fn plain(text: &str) -> String {
+    text.replace('\0', "")
+}
+
 /// A value as JSON text.
 pub(super) fn json(value: &impl Serialize) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| unreadable(format!("a value can't be written: {error}")))

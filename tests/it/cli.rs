@@ -12,7 +12,7 @@ use countersign::store::sqlite::{Access, SqliteStore, Surroundings};
 use jiff::Timestamp;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -160,7 +160,7 @@ fn one_process_does_both_on_sqlite() {
 }
 
 /// A server that runs.
-struct Serving {
+pub(crate) struct Serving {
     child: Child,
     log: BufReader<std::process::ChildStderr>,
     address: String,
@@ -168,20 +168,25 @@ struct Serving {
 
 impl Serving {
     fn start(desk: &Desk) -> Self {
+        Self::begin(&desk.config(), &[], "listening on http://")
+    }
+
+    /// Returns once the log says `word`.
+    pub(crate) fn begin(config: &Path, arguments: &[&str], word: &str) -> Self {
         let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("countersign"));
-        command.args(["serve", "--config"]).arg(desk.config()).env_remove("RUST_LOG");
+        command.arg("serve").args(arguments).arg("--config").arg(config).env_remove("RUST_LOG");
         let mut child = command.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();
-        while !line.contains("listening on http://") {
+        while !line.contains(word) {
             line.clear();
-            assert_ne!(log.read_line(&mut line).unwrap(), 0, "it ended before it listened");
+            assert_ne!(log.read_line(&mut line).unwrap(), 0, "it ended before it said `{word}`");
         }
         let address = line.trim().rsplit("http://").next().unwrap().to_owned();
         Self { child, log, address }
     }
 
-    fn status(&self, path: &str) -> String {
+    pub(crate) fn status(&self, path: &str) -> String {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
         let mut answer = String::new();
@@ -190,7 +195,7 @@ impl Serving {
     }
 
     /// Sends the signal; returns the exit code and the rest of the log.
-    fn end(mut self, signal: &str) -> (i32, String) {
+    pub(crate) fn end(mut self, signal: &str) -> (i32, String) {
         let id = self.child.id().to_string();
         assert!(std::process::Command::new("kill").args([signal, &id]).status().unwrap().success());
         let mut rest = String::new();

@@ -18,6 +18,7 @@ mod docs;
 mod doctor;
 mod doctor_github;
 mod house;
+mod instances;
 mod people;
 mod siege;
 mod siege_github;

@@ -16,7 +16,7 @@ mod story;
 mod world;
 
 use super::serve::Signals;
-use super::wiring::SystemClock;
+use super::wiring::{Roles, SystemClock};
 use super::{Outcome, Trouble, block_on, say};
 use crate::ports::clock::Clock;
 use crate::sim::clock::Now;
@@ -88,7 +88,8 @@ async fn play(listen: Option<SocketAddr>, stop: CancellationToken) -> anyhow::Re
     tasks.spawn(async move { passing.run(halt).await });
     say(format_args!("The demo is at http://{}/ and ends with Ctrl-C.", listener.local_addr()?))?;
     tasks.spawn(serve_within(LIMITS, listener, page::router(stage), stop.clone(), tasks.clone()));
-    let ended = house.built.run(house.listener, stop.clone()).await;
+    let roles = Roles { listener: Some(house.listener), works: true };
+    let ended = house.built.run(roles, stop.clone()).await;
     stop.cancel();
     world.stop().await;
     tasks.close();

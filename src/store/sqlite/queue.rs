@@ -1,39 +1,15 @@
-//! The queue of jobs, as seen by the writer.
+//! The queue of jobs as only SQLite takes it: many rows as one JSON array, leases without locks.
 
+use super::dialect::{query, query_as};
 use super::fault::fault;
-use crate::ports::store::{Lane, Lease, LeasedJob, NewJob, StoreError};
+use super::jobs::choose_head;
+use crate::ports::store::{Lane, LeasedJob, NewJob, StoreError};
 use crate::store::rows::{JobRow, json, millis};
 use crate::store::sql;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnection;
 use std::collections::BTreeSet;
-
-/// Writes a job, unless one with the same mark waits already.
-pub(super) async fn insert(
-    connection: &mut SqliteConnection,
-    at: Timestamp,
-    job: &NewJob,
-) -> Result<(), StoreError> {
-    if let Some(mark) = &job.dedupe
-        && is_marked(connection, mark).await?
-    {
-        return Ok(());
-    }
-    sqlx::query(sql::job::INSERT)
-        .bind(job.lane.priority())
-        .bind(&job.key)
-        .bind(job.forge.as_str())
-        .bind(json(&job.work)?)
-        .bind(millis(job.run_at))
-        .bind(millis(job.order))
-        .bind(millis(at))
-        .bind(&job.dedupe)
-        .execute(&mut *connection)
-        .await
-        .map_err(fault)?;
-    choose_head(connection, job.lane.priority(), &job.key).await
-}
 
 /// Rows as a JSON array.
 const INSERT_ALL: &str = "INSERT INTO job (lane, key, forge, work, run_at, ordered_at, created_at) \
@@ -67,23 +43,21 @@ pub(super) async fn insert_all(
     for (statement, rows) in
         [(INSERT_ALL, &Value::from(rows).to_string()), (CLEAR_HEADS, &turns), (SET_HEADS, &turns)]
     {
-        sqlx::query(statement).bind(rows).execute(&mut *connection).await.map_err(fault)?;
+        query(statement).bind(rows).execute(&mut *connection).await.map_err(fault)?;
     }
     Ok(())
 }
 
-async fn is_marked(connection: &mut SqliteConnection, mark: &str) -> Result<bool, StoreError> {
-    let query = sqlx::query_scalar::<_, i64>(sql::job::IS_MARKED).bind(mark);
-    Ok(query.fetch_one(connection).await.map_err(fault)? > 0)
-}
-
-/// Marks the job whose turn it is; needed whenever a job of this lane and key comes or goes.
-async fn choose_head(connection: &mut SqliteConnection, lane: i64, key: &str) -> Result<(), StoreError> {
-    for statement in [sql::job::CLEAR_HEAD, sql::job::SET_HEAD] {
-        sqlx::query(statement).bind(lane).bind(key).execute(&mut *connection).await.map_err(fault)?;
-    }
-    Ok(())
-}
+/// One lane: `$1` lane, `$2` now, `$3` end of the lease, `$4` token of this call, `$5` limit.
+pub(super) const LEASE: &str = "UPDATE job SET attempts = attempts + 1, run_at = $3, lease_until = $3, \
+        lease_token = $4 || '-' || CAST(id AS TEXT) \
+    WHERE id IN (SELECT h.id FROM job h \
+        WHERE h.head AND h.lane = $1 AND h.run_at <= $2 \
+        AND h.forge NOT IN (SELECT forge FROM pause WHERE until > $2) \
+        AND NOT EXISTS (SELECT 1 FROM job o \
+            WHERE o.lane = h.lane AND o.key = h.key AND o.lease_until IS NOT NULL AND o.lease_until > $2) \
+        ORDER BY h.run_at, h.id LIMIT $5) \
+    RETURNING id, key, forge, work, ordered_at, created_at, attempts, lease_token, last_error";
 
 /// What a lease asks for.
 pub(super) struct Wanted {
@@ -117,7 +91,7 @@ async fn lease_lane(
     lane: Lane,
     room: usize,
 ) -> Result<Vec<LeasedJob>, StoreError> {
-    let mut rows: Vec<JobRow> = sqlx::query_as(sql::job::LEASE)
+    let mut rows: Vec<JobRow> = query_as(LEASE)
         .bind(lane.priority())
         .bind(millis(wanted.now))
         .bind(millis(wanted.until))
@@ -143,49 +117,6 @@ async fn lease_lane(
 }
 
 async fn put_aside(connection: &mut SqliteConnection, id: i64, why: &str) -> Result<(), StoreError> {
-    sqlx::query(sql::job::DEAD).bind(id).bind(why).execute(connection).await.map_err(fault)?;
+    query(sql::job::DEAD).bind(id).bind(why).execute(connection).await.map_err(fault)?;
     Ok(())
-}
-
-/// The lane and key of a job, if the lease is still the holder's.
-pub(super) async fn held(
-    connection: &mut SqliteConnection,
-    lease: &Lease,
-) -> Result<Option<(i64, String)>, StoreError> {
-    let query = sqlx::query_as(sql::job::IS_LEASED).bind(lease.job).bind(&lease.token);
-    query.fetch_optional(connection).await.map_err(fault)
-}
-
-/// What becomes of a job whose lease was found to be held.
-pub(super) enum End {
-    Done,
-    Dead(String),
-    Again(Timestamp),
-}
-
-/// Ends a job and gives the turn to the next one of its lane and key.
-pub(super) async fn end(
-    connection: &mut SqliteConnection,
-    job: i64,
-    turn: &(i64, String),
-    end: End,
-) -> Result<(), StoreError> {
-    let query = match end {
-        End::Done => sqlx::query(sql::job::DONE).bind(job),
-        End::Dead(why) => sqlx::query(sql::job::DEAD).bind(job).bind(why),
-        End::Again(at) => sqlx::query(sql::job::AGAIN).bind(job).bind(millis(at)),
-    };
-    query.execute(&mut *connection).await.map_err(fault)?;
-    choose_head(connection, turn.0, &turn.1).await
-}
-
-/// Is another `Decide` job with this key stored?
-pub(super) async fn others_wait(
-    connection: &mut SqliteConnection,
-    key: &str,
-    except: i64,
-) -> Result<bool, StoreError> {
-    let query =
-        sqlx::query_scalar::<_, i64>(sql::job::OTHERS).bind(Lane::Decide.priority()).bind(key).bind(except);
-    Ok(query.fetch_one(connection).await.map_err(fault)? > 0)
 }

@@ -1,5 +1,8 @@
 //! [`crate::ports::store::Store::commit`], inside its transaction.
+//! Compiled once for each database, beside its own `dialect` and `fault`. Nobody else may change what this reads
+//! until the transaction ends: on SQLite nobody else writes, on PostgreSQL the caller has taken the locks.
 
+use super::dialect::{Connection, query, query_as};
 use super::fault::fault;
 use super::jobs::{self, End};
 use crate::domain::deployment::Deployment;
@@ -9,13 +12,12 @@ use crate::ports::store::{Change, Commit, CommitError, Finish, Lease, RoomNews, 
 use crate::store::rows::{SealedRow, fold, json, millis, unreadable};
 use crate::store::sql;
 use jiff::Timestamp;
-use sqlx::sqlite::SqliteConnection;
 
 /// No job has this number.
 const NO_JOB: i64 = 0;
 
 /// First what may refuse (lease, commands, versions, waiting deliveries), then what is written.
-pub(super) async fn write(connection: &mut SqliteConnection, commit: Commit) -> Result<(), CommitError> {
+pub(super) async fn write(connection: &mut Connection, commit: Commit) -> Result<(), CommitError> {
     let ending = check_lease(connection, commit.finish).await?;
     take(connection, &commit.commands).await?;
     check_versions(connection, &commit.changes).await?;
@@ -45,7 +47,7 @@ struct Ending {
 }
 
 async fn check_lease(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     finish: Option<Finish>,
 ) -> Result<Option<Ending>, CommitError> {
     let (Lease { job, token }, end) = match finish {
@@ -58,9 +60,9 @@ async fn check_lease(
     Ok(Some(Ending { job, turn, end }))
 }
 
-async fn take(connection: &mut SqliteConnection, commands: &[TakenCommand]) -> Result<(), CommitError> {
+async fn take(connection: &mut Connection, commands: &[TakenCommand]) -> Result<(), CommitError> {
     for command in commands {
-        let inserted = sqlx::query(sql::command::INSERT)
+        let inserted = query(sql::command::INSERT)
             .bind(&command.source)
             .bind(command.line)
             .bind(command.conversation.key())
@@ -78,7 +80,7 @@ async fn take(connection: &mut SqliteConnection, commands: &[TakenCommand]) -> R
     Ok(())
 }
 
-async fn check_versions(connection: &mut SqliteConnection, changes: &[Change]) -> Result<(), CommitError> {
+async fn check_versions(connection: &mut Connection, changes: &[Change]) -> Result<(), CommitError> {
     for change in changes {
         let chain = chain(connection, &change.deployment).await?;
         if version(&chain) != change.expected {
@@ -89,7 +91,7 @@ async fn check_versions(connection: &mut SqliteConnection, changes: &[Change]) -
 }
 
 async fn check_waiting(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     keys: &[String],
     finished: i64,
 ) -> Result<(), CommitError> {
@@ -105,18 +107,14 @@ fn version(chain: &[Sealed]) -> i64 {
     chain.last().map_or(0, |sealed| sealed.seq)
 }
 
-async fn chain(connection: &mut SqliteConnection, id: &DeploymentId) -> Result<Vec<Sealed>, StoreError> {
+async fn chain(connection: &mut Connection, id: &DeploymentId) -> Result<Vec<Sealed>, StoreError> {
     let rows: Vec<SealedRow> =
-        sqlx::query_as(sql::ledger::CHAIN).bind(id.as_str()).fetch_all(connection).await.map_err(fault)?;
+        query_as(sql::ledger::CHAIN).bind(id.as_str()).fetch_all(connection).await.map_err(fault)?;
     rows.into_iter().map(SealedRow::sealed).collect()
 }
 
 /// Lengthens a chain and writes beside it what the longer chain says.
-async fn append(
-    connection: &mut SqliteConnection,
-    at: Timestamp,
-    change: &Change,
-) -> Result<(), CommitError> {
+async fn append(connection: &mut Connection, at: Timestamp, change: &Change) -> Result<(), CommitError> {
     let id = &change.deployment;
     let mut chain = chain(connection, id).await?;
     if version(&chain) != change.expected {
@@ -136,12 +134,9 @@ async fn append(
     Ok(())
 }
 
-async fn save_deployment(
-    connection: &mut SqliteConnection,
-    deployment: &Deployment,
-) -> Result<(), StoreError> {
+async fn save_deployment(connection: &mut Connection, deployment: &Deployment) -> Result<(), StoreError> {
     let description = &deployment.description;
-    sqlx::query(sql::deployment::SAVE)
+    query(sql::deployment::SAVE)
         .bind(description.id.as_str())
         .bind(description.forge.as_str())
         .bind(description.project.id.0)
@@ -159,11 +154,11 @@ async fn save_deployment(
 }
 
 async fn add_entry(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     id: &DeploymentId,
     sealed: &Sealed,
 ) -> Result<(), StoreError> {
-    sqlx::query(sql::ledger::INSERT)
+    query(sql::ledger::INSERT)
         .bind(id.as_str())
         .bind(sealed.seq)
         .bind(millis(sealed.at))
@@ -177,22 +172,22 @@ async fn add_entry(
 }
 
 async fn save_room(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     conversation: &Conversation,
     news: &RoomNews,
 ) -> Result<(), StoreError> {
-    let query = match news {
-        RoomNews::Card { comment, at, digest, shown } => sqlx::query(sql::room::CARD)
+    let save = match news {
+        RoomNews::Card { comment, at, digest, shown } => query(sql::room::CARD)
             .bind(conversation.key())
             .bind(comment)
             .bind(millis(*at))
             .bind(digest)
             .bind(json(shown)?),
         RoomNews::ReadUntil(until) => {
-            sqlx::query(sql::room::READ_UNTIL).bind(conversation.key()).bind(millis(*until))
+            query(sql::room::READ_UNTIL).bind(conversation.key()).bind(millis(*until))
         }
-        RoomNews::Hinted => sqlx::query(sql::room::HINTED).bind(conversation.key()),
+        RoomNews::Hinted => query(sql::room::HINTED).bind(conversation.key()),
     };
-    query.execute(connection).await.map_err(fault)?;
+    save.execute(connection).await.map_err(fault)?;
     Ok(())
 }
