@@ -58,7 +58,7 @@ impl App {
         }
         let speaker = Speaker {
             account: account.clone(),
-            at: self.pressed_at(task, deployment, account),
+            at: pressed_at(task, deployment, account),
             conversation: press.conversation.clone(),
             spelling: desk.spelling(&desk.forge.me().await?),
             project: deployment.description.project.clone(),
@@ -73,14 +73,6 @@ impl App {
         let spoken = Spoken { speaker: &speaker, verb, reason, source };
         self.carry_out(&mut plan, &spoken, deployment, None).await?;
         Ok(plan)
-    }
-
-    /// A press has no time of its own. It came by our clock, and comments are written by the forge's: it is
-    /// never older than what the presser had said when the buttons were shown.
-    fn pressed_at(&self, task: &Task, deployment: &Deployment, account: &Account) -> Timestamp {
-        let words = newest_words(&deployment.votes);
-        let earlier = words.get(&account.id).map(|vote| vote.at + SignedDuration::from_millis(1));
-        earlier.map_or(task.created_at(), |earlier| earlier.max(task.created_at()))
     }
 
     /// Buttons that a person pressed before their newest word on the deployment, and that arrive behind it,
@@ -141,4 +133,12 @@ impl App {
             other => Ok(other?),
         }
     }
+}
+
+/// A press has no time of its own. It came by our clock, and comments are written by the forge's: it is
+/// never older than what the presser had said when the buttons were shown.
+fn pressed_at(task: &Task, deployment: &Deployment, account: &Account) -> Timestamp {
+    let words = newest_words(&deployment.votes);
+    let earlier = words.get(&account.id).map(|vote| vote.at + SignedDuration::from_millis(1));
+    earlier.map_or(task.created_at(), |earlier| earlier.max(task.created_at()))
 }
