@@ -12,7 +12,8 @@ use std::sync::Arc;
 /// Sends hooks through a custom template, rightly signed.
 fn template(world: &mut World, template: HookTemplate) {
     world.stage.gitlab.remove_hook(world.stage.hook);
-    world.stage.hook = world.stage.gitlab.add_hook(world.stage.project, world.stage.new_hook(true).template(template));
+    world.stage.hook =
+        world.stage.gitlab.add_hook(world.stage.project, world.stage.new_hook(true).template(template));
 }
 
 fn set(body: &mut Value, pointer: &str, value: Value) {
@@ -259,7 +260,12 @@ async fn the_card_shows_hostile_names_as_they_are() {
     let mut world = World::new(None, &Switches::default()).await;
     let (dana, bot) = (world.user("dana").unwrap(), world.user("countersign").unwrap());
     let name = "prod`@all";
-    world.stage.gitlab.add_commit(world.stage.project, &world.stage.head, "@all <b>now</b>\n/approve", "Dana");
+    world.stage.gitlab.add_commit(
+        world.stage.project,
+        &world.stage.head,
+        "@all <b>now</b>\n/approve",
+        "Dana",
+    );
     let rule = countersign::sim::gitlab::ApprovalRule::user(bot);
     let protection = ProtectedEnvironment::new(name).deployers(Level::DEVELOPER).rule(rule);
     world.stage.gitlab.protect_environment(world.stage.project, protection);

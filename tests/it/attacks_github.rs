@@ -168,9 +168,8 @@ async fn a_known_id_with_another_body_does_nothing() {
         body
     };
     let secret = secret(&world);
-    let told = |body: &Value| {
-        Hook::signed(&secret, "issue_comment", "the-same-id", body.to_string().into_bytes())
-    };
+    let told =
+        |body: &Value| Hook::signed(&secret, "issue_comment", "the-same-id", body.to_string().into_bytes());
     let first = post(&world, told(&body)).await;
     let second = post(&world, told(&mallorys)).await;
     let third = post(&world, told(&body)).await;

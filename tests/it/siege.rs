@@ -28,7 +28,11 @@ fn says(world: &World, who: &str, text: &str) {
 
 fn deploy(world: &mut World, by: &str) {
     let by = world.user(by).unwrap();
-    world.stage.run_pipeline("sell-more", by, vec![JobSpec::new("deploy").environment("production").manual()]);
+    world.stage.run_pipeline(
+        "sell-more",
+        by,
+        vec![JobSpec::new("deploy").environment("production").manual()],
+    );
 }
 
 #[tokio::test]
@@ -45,8 +49,12 @@ async fn an_edit_that_a_forged_hook_calls_a_new_comment_is_no_command() {
     deploy(&mut world, "dana");
     world.settle().await;
     let alice = world.user("alice").unwrap();
-    let note =
-        world.stage.gitlab.comment_on_mr(world.stage.project, world.stage.request, alice, "Looks good").unwrap().unwrap();
+    let note = world
+        .stage
+        .gitlab
+        .comment_on_mr(world.stage.project, world.stage.request, alice, "Looks good")
+        .unwrap()
+        .unwrap();
     world.settle().await;
     world.advance(3600).await;
 

@@ -3,8 +3,8 @@
 use super::GitHub;
 use super::button::{APPROVE, Button, REJECT};
 use super::client::Change;
-use super::fit::fit;
 use super::client::read;
+use super::fit::fit;
 use super::wire::{CheckRun, CheckRuns, PullRequest};
 use crate::domain::id::ProjectId;
 use crate::ports::failure::Failure;

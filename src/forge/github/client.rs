@@ -1,7 +1,7 @@
 //! Calls to GitHub's REST API: reads that cost nothing while nothing has changed, pages, and changes.
 
 use super::access::{Access, Call, Caller};
-use super::failure::{Trouble, judge};
+use super::failure::{Trouble, judge, limit};
 use crate::net::http::{Answer, Method, StatusCode, Url};
 use crate::net::link::next_page;
 use crate::ports::clock::Clock;
@@ -99,6 +99,7 @@ impl Client {
         let session = self.access.session(id);
         let mut budget = session.lane.lock().await;
         if change.creates_content {
+            session.leave(self.clock.now())?;
             budget.spend(self.clock.now())?;
         }
         self.send(caller, &call).await
@@ -128,7 +129,7 @@ impl Client {
             let kept = kept.ok_or_else(|| unreadable("GitHub says that nothing has changed, unasked"))?;
             return Ok(kept.confirmed_by(&answer));
         }
-        let answer = self.judge(answer, true)?;
+        let answer = self.judge(caller, answer, true)?;
         if answer.header("etag").is_some() {
             self.kept.insert(key, Arc::new(answer.clone())).await;
         }
@@ -137,14 +138,23 @@ impl Client {
 
     async fn send(&self, caller: Caller, call: &Call<'_>) -> Result<Answer, Trouble> {
         let answer = self.access.send(caller, call).await?;
-        self.judge(answer, call.reads())
+        self.judge(caller, answer, call.reads())
     }
 
-    fn judge(&self, answer: Answer, reads: bool) -> Result<Answer, Trouble> {
+    /// A limit that an installation has reached is its own: it rests, and its calls are `HeldBack` meanwhile. A
+    /// limit of the App concerns all.
+    fn judge(&self, caller: Caller, answer: Answer, reads: bool) -> Result<Answer, Trouble> {
+        let now = self.clock.now();
         if self.is_moved(&answer) {
             return Err(Trouble::Stale(unreadable("GitHub says that it has moved to somewhere else")));
         }
-        Ok(judge(answer, reads, self.clock.now())?)
+        if let (Caller::Installation(id), Some(wait)) = (caller, limit(&answer, now)) {
+            tracing::warn!(installation = id.0, ?wait, "GitHub says that a limit is reached");
+            let session = self.access.session(id);
+            session.begin_rest(wait, now);
+            session.leave(now)?;
+        }
+        Ok(judge(answer, reads, now)?)
     }
 
     /// A redirect to another address of the same API: a repository was renamed. It isn't followed, and

@@ -111,9 +111,8 @@ impl Directory {
     /// installations, as read at most half a minute ago. A name is asked for again and again, so nothing hangs on
     /// that half minute; several that aren't there must not hold each other up.
     pub(super) async fn repo_at(&self, path: &str) -> Result<Arc<Repo>, Failure> {
-        let named = |known: &Known| {
-            known.repos.values().find(|repo| repo.path().eq_ignore_ascii_case(path)).cloned()
-        };
+        let named =
+            |known: &Known| known.repos.values().find(|repo| repo.path().eq_ignore_ascii_case(path)).cloned();
         if let Some(found) = self.peek(named) {
             return Ok(found);
         }

@@ -4,9 +4,7 @@ use super::{Stage, refused};
 use crate::story::stage::{Act, Stage as _};
 use crate::story::steps::{contains, expect, number};
 use countersign::sim::faults::{Action, Rule};
-use countersign::sim::github::{
-    CheckRunView, JobSpec, NewPullRequest, NewReview, NewRun, Reviewer,
-};
+use countersign::sim::github::{CheckRunView, JobSpec, NewPullRequest, NewReview, NewRun, Reviewer};
 use std::collections::BTreeMap;
 
 type Told = Result<bool, String>;
@@ -221,7 +219,9 @@ impl Stage {
             attempts.entry(one.guid).or_default().push(one.status);
         }
         let again: Vec<_> = attempts.values().filter(|all| all.len() > 1).collect();
-        let well = |all: &&Vec<Option<u16>>| all.len() == 2 && all[0].is_none() && all[1].is_some_and(|status| status < 300);
+        let well = |all: &&Vec<Option<u16>>| {
+            all.len() == 2 && all[0].is_none() && all[1].is_some_and(|status| status < 300)
+        };
         if again.is_empty() || !again.iter().all(|all| well(all)) {
             return Err(format!("attempts: {again:?}"));
         }
