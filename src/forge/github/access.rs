@@ -226,7 +226,7 @@ impl Access {
         let call = Call { method: Method::POST, ..Call::get(url.ok_or(Failure::NotFound)?) };
         let answer = self.send_as_app(&call).await.map_err(as_read)?;
         let answer = match judge(answer, true, self.clock.now()) {
-            Err(Failure::NotFound) => return Err(Trouble::Stale(Failure::NotFound)),
+            Err(Failure::NotFound | Failure::Refused(_)) => return Err(uninstalled()),
             judged => judged?,
         };
         let minted: AccessToken = super::client::read(&answer)?;
@@ -237,6 +237,12 @@ impl Access {
 
 fn unusable(what: &str) -> Failure {
     Failure::Unauthorized(what.to_owned())
+}
+
+/// Not to be taken for an answer about what was asked for as this installation.
+fn uninstalled() -> Trouble {
+    let what = "the App isn't installed there any more, or is suspended".to_owned();
+    Trouble::Stale(Failure::Unavailable { what, retry_after: None })
 }
 
 fn as_read(failure: Failure) -> Failure {

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use moka::future::Cache;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +21,9 @@ const KEPT_FOR: Duration = Duration::from_hours(2);
 const OVERHEAD: usize = 2048;
 /// The longest page that GitHub gives.
 const PAGE: usize = 100;
+/// Items a page where each carries a text that anybody may have written, 64 Ki characters long: more would not fit
+/// into the largest answer that is read.
+pub(super) const PAGE_OF_TEXTS: usize = 20;
 
 /// A query, in order.
 pub(super) type Query<'a> = &'a [(&'a str, &'a str)];
@@ -35,12 +39,21 @@ pub(super) struct Client {
 pub(super) trait Page: DeserializeOwned {
     /// One thing of the list.
     type Item;
+    /// How many to ask for.
+    const LENGTH: usize = PAGE;
     /// The things of this page.
     fn items(self) -> Vec<Self::Item>;
 }
 
-impl<T: DeserializeOwned> Page for Vec<T> {
+/// What GitHub lists without anything around it.
+pub(super) trait Listed: DeserializeOwned {
+    /// How many to ask for.
+    const A_PAGE: usize = PAGE;
+}
+
+impl<T: Listed> Page for Vec<T> {
     type Item = T;
+    const LENGTH: usize = T::A_PAGE;
 
     fn items(self) -> Self {
         self
@@ -72,17 +85,17 @@ impl Client {
         self.fetch(caller, self.address(path, query)?).await
     }
 
-    /// Reads a list page by page, a hundred items each, at most `most` pages.
-    pub(super) fn pages(
+    /// Reads a list page by page, at most `most` pages.
+    pub(super) fn pages<T: Page>(
         &self,
         caller: Caller,
         path: &[&str],
         query: Query<'_>,
         most: usize,
-    ) -> Result<Pages<'_>, Failure> {
+    ) -> Result<Pages<'_, T>, Failure> {
         let mut url = self.address(path, query)?;
-        url.query_pairs_mut().append_pair("per_page", &PAGE.to_string());
-        Ok(Pages { client: self, caller, next: Some(url), left: most, cut: false })
+        url.query_pairs_mut().append_pair("per_page", &T::LENGTH.to_string());
+        Ok(Pages { client: self, caller, next: Some(url), left: most, cut: false, of: PhantomData })
     }
 
     /// Changes something. An installation's changes go one after the other; one that creates content is
@@ -196,17 +209,18 @@ impl Change {
 }
 
 /// A list, read page by page along `Link: …; rel="next"`.
-pub(super) struct Pages<'a> {
+pub(super) struct Pages<'a, T> {
     client: &'a Client,
     caller: Caller,
     next: Option<Url>,
     left: usize,
     cut: bool,
+    of: PhantomData<fn() -> T>,
 }
 
-impl Pages<'_> {
+impl<T: Page> Pages<'_, T> {
     /// The next page; `None` at the end, and when enough pages have been read.
-    pub(super) async fn next<T: Page>(&mut self) -> Result<Option<Vec<T::Item>>, Trouble> {
+    pub(super) async fn next(&mut self) -> Result<Option<Vec<T::Item>>, Trouble> {
         let Some(url) = self.next.take() else { return Ok(None) };
         if self.left == 0 {
             tracing::warn!(path = url.path(), "a list is longer than what is read of it");
@@ -220,7 +234,7 @@ impl Pages<'_> {
         if self.next.as_ref().is_some_and(|next| !self.client.access.site().admits(next)) {
             return Err(unreadable("the next page is said to be on another host").into());
         }
-        if self.next.is_none() && items.len() >= PAGE {
+        if self.next.is_none() && items.len() >= T::LENGTH {
             // A page that is full doesn't change when another one follows it: it has to be read anew.
             self.client.kept.invalidate(&(self.caller, url)).await;
         }
@@ -233,9 +247,9 @@ impl Pages<'_> {
     }
 
     /// All pages together.
-    pub(super) async fn all<T: Page>(mut self) -> Result<Vec<T::Item>, Trouble> {
+    pub(super) async fn all(mut self) -> Result<Vec<T::Item>, Trouble> {
         let mut items = Vec::new();
-        while let Some(page) = self.next::<T>().await? {
+        while let Some(page) = self.next().await? {
             items.extend(page);
         }
         Ok(items)

@@ -17,6 +17,7 @@ const PAGES: usize = 10;
 #[async_trait]
 impl HookLog for GitHub {
     async fn failed(&self, since: Timestamp) -> Result<Vec<MissedDelivery>, Failure> {
+        self.look_around().await;
         let failures = self.deliveries(&[("status", "failure")], since).await?;
         let failures: Vec<HookDelivery> = failures.into_iter().filter(|d| !arrived(d)).collect();
         let Some(oldest) = failures.iter().map(|delivery| delivery.delivered_at).min() else {
@@ -33,15 +34,28 @@ impl HookLog for GitHub {
 }
 
 impl GitHub {
+    /// Notices where the App was installed, suspended or given less, which no delivery that we hear tells of: this is
+    /// asked for at every poll.
+    async fn look_around(&self) {
+        if let Err(failure) = self.directory.bring_up_to_date().await {
+            tracing::warn!(%failure, "the App's installations can't be read");
+        }
+    }
+
     /// The log, newest first, back to `since`.
     async fn deliveries(
         &self,
         query: &[(&str, &str)],
         since: Timestamp,
     ) -> Result<Vec<HookDelivery>, Failure> {
-        let mut pages = self.client.pages(Caller::App, &["app", "hook", "deliveries"], query, PAGES)?;
+        let mut pages = self.client.pages::<Vec<HookDelivery>>(
+            Caller::App,
+            &["app", "hook", "deliveries"],
+            query,
+            PAGES,
+        )?;
         let mut found = Vec::new();
-        while let Some(page) = pages.next::<Vec<HookDelivery>>().await? {
+        while let Some(page) = pages.next().await? {
             let enough = page.iter().any(|delivery| delivery.delivered_at < since);
             found.extend(page.into_iter().filter(|delivery| delivery.delivered_at >= since));
             if enough {

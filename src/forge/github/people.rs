@@ -31,7 +31,7 @@ pub(super) async fn member(github: &GitHub, project: ProjectId, user: UserId) ->
     if let Some(level) = level(github, project, &kept).await? {
         return Ok(Member { person: Person { account: kept, active: true }, level });
     }
-    let account = account_now(github, project, user).await?;
+    let account = github.directory.account_now(user).await?;
     let level = if account == kept { None } else { level(github, project, &account).await? };
     Ok(Member { person: Person { account, active: true }, level: level.unwrap_or(0) })
 }
@@ -61,12 +61,6 @@ fn built_in(role: &str) -> Option<i32> {
     }
 }
 
-async fn account_now(github: &GitHub, project: ProjectId, user: UserId) -> Result<Account, Failure> {
-    let caller = Caller::Installation(github.directory.repo(project).await?.installation);
-    let answer = github.client.get(caller, &["user", &user.0.to_string()], &[]).await?;
-    Ok(github.directory.remember(&read(&answer)?).await)
-}
-
 /// Whether somebody is an active member of `org/team`.
 pub(super) async fn is_team_member(github: &GitHub, team: &str, user: UserId) -> Result<bool, Failure> {
     let Team { installation, org, slug } = Team::find(github, team).await?;
@@ -85,9 +79,9 @@ pub(super) async fn is_team_member(github: &GitHub, team: &str, user: UserId) ->
 pub(super) async fn team_members(github: &GitHub, team: &str) -> Result<Option<Vec<Account>>, Failure> {
     let Team { installation, org, slug } = Team::find(github, team).await?;
     let path = ["orgs", org, "teams", slug, "members"];
-    let mut pages = github.client.pages(caller(&installation), &path, &[], 1)?;
-    let users = pages.next::<Vec<User>>().await?.unwrap_or_default();
-    let more = pages.next::<Vec<User>>().await?.is_some() || pages.is_cut();
+    let mut pages = github.client.pages::<Vec<User>>(caller(&installation), &path, &[], 1)?;
+    let users = pages.next().await?.unwrap_or_default();
+    let more = pages.next().await?.is_some() || pages.is_cut();
     Ok(if more { None } else { Some(remembered(github, users).await) })
 }
 

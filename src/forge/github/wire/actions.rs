@@ -1,7 +1,7 @@
 //! Runs, their jobs, and what holds them.
 
 use super::User;
-use crate::forge::github::client::Page;
+use crate::forge::github::client::{Listed, Page};
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -160,6 +160,8 @@ pub(crate) struct Review {
     #[serde(default)]
     pub(crate) environments: Vec<EnvironmentSeen>,
 }
+
+impl Listed for Review {}
 
 /// What a review says; `Pending` is a report without decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

@@ -12,7 +12,7 @@ mod talk;
 pub(super) use actions::*;
 pub(super) use talk::*;
 
-use super::client::Page;
+use super::client::{Listed, Page};
 use crate::domain::actor::Account;
 use crate::domain::id::UserId;
 use jiff::Timestamp;
@@ -28,6 +28,8 @@ pub(crate) struct User {
     #[serde(rename = "type")]
     pub(super) kind: Option<UserKind>,
 }
+
+impl Listed for User {}
 
 /// What kind of account it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -73,6 +75,8 @@ pub(super) struct Installation {
     pub(super) events: Vec<String>,
     pub(super) suspended_at: Option<Timestamp>,
 }
+
+impl Listed for Installation {}
 
 impl Installation {
     /// Whether at least `level` of a permission was given: `read` < `write` < `admin`.
@@ -170,3 +174,5 @@ pub(super) struct HookDelivery {
     pub(super) installation_id: Option<i64>,
     pub(super) repository_id: Option<i64>,
 }
+
+impl Listed for HookDelivery {}

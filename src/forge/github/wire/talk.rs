@@ -1,7 +1,7 @@
 //! Pull requests, what is said on them, and check runs.
 
 use super::{Conclusion, Owner, PullRequestOfRun, RunStatus, User};
-use crate::forge::github::client::Page;
+use crate::forge::github::client::{Listed, PAGE_OF_TEXTS, Page};
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -22,6 +22,10 @@ pub(crate) struct PullRequest {
     #[serde(default)]
     pub(crate) locked: bool,
     pub(crate) updated_at: Option<Timestamp>,
+}
+
+impl Listed for PullRequest {
+    const A_PAGE: usize = PAGE_OF_TEXTS;
 }
 
 /// Whether it still waits.
@@ -68,6 +72,10 @@ pub(crate) struct Comment {
     pub(crate) performed_via_github_app: Option<ViaApp>,
 }
 
+impl Listed for Comment {
+    const A_PAGE: usize = PAGE_OF_TEXTS;
+}
+
 /// The App that something was written through.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct ViaApp {
@@ -85,6 +93,10 @@ pub(crate) struct PullRequestReview {
     /// Missing while it is pending.
     pub(crate) submitted_at: Option<Timestamp>,
     pub(crate) html_url: Option<String>,
+}
+
+impl Listed for PullRequestReview {
+    const A_PAGE: usize = PAGE_OF_TEXTS;
 }
 
 /// A check run.
