@@ -45,9 +45,16 @@ async fn level(github: &GitHub, project: ProjectId, account: &Account) -> Result
     Ok(found.map(|found| level_of(found.role_name.as_deref(), &found.permission)))
 }
 
-/// `permission` knows no more than admin, write, read and none; the role's name may be anybody's invention.
+/// `permission` knows no more than admin, write, read and none. The role's name tells more, but may be anybody's
+/// invention: it counts for what lies within the permission.
 fn level_of(role_name: Option<&str>, permission: &str) -> i32 {
-    role_name.and_then(built_in).or_else(|| built_in(permission)).unwrap_or(0)
+    let Some(least) = built_in(permission) else { return 0 };
+    let most = match least {
+        READ => TRIAGE,
+        WRITE => MAINTAIN,
+        level => level,
+    };
+    role_name.and_then(built_in).unwrap_or(least).min(most)
 }
 
 fn built_in(role: &str) -> Option<i32> {
@@ -161,6 +168,11 @@ mod tests {
     #[case::custom_roles_count_as_their_base(Some("deployer"), "write", 30)]
     #[case(Some("Admin"), "read", 10)]
     #[case(Some("owner"), "superuser", 0)]
+    #[case::no_name_gives_more_than_the_permission(Some("admin"), "write", 40)]
+    #[case(Some("admin"), "read", 20)]
+    #[case(Some("maintain"), "read", 20)]
+    #[case(Some("admin"), "none", 0)]
+    #[case(Some("read"), "admin", 10)]
     fn a_role_has_a_level(#[case] role_name: Option<&str>, #[case] permission: &str, #[case] level: i32) {
         assert_eq!(level_of(role_name, permission), level);
     }
