@@ -31,7 +31,7 @@ impl Dialect {
     }
 }
 
-/// The whole text of a comment, with a marker behind it that people don't see.
+/// The whole text of a comment, with a marker behind it that people don't see; none where there is no marker.
 pub fn render(prose: &Prose, marker: &str, dialect: &Dialect) -> String {
     let mut text = String::new();
     let mut after_item = false;
@@ -48,8 +48,10 @@ pub fn render(prose: &Prose, marker: &str, dialect: &Dialect) -> String {
         text.extend(spans.0.iter().map(|part| span(part, dialect)));
         after_item = item;
     }
-    text.push_str("\n\n");
-    text.push_str(&hidden(marker));
+    if !marker.is_empty() {
+        text.push_str("\n\n");
+        text.push_str(&hidden(marker));
+    }
     no_quick_actions(&text)
 }
 

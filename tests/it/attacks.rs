@@ -160,7 +160,7 @@ async fn a_number_of_another_project_is_refused() {
 }
 
 /// Texts that would ping, format, run or break out.
-const HOSTILE: [&str; 12] = [
+pub(crate) const HOSTILE: [&str; 12] = [
     "@all please look",
     "<!channel> <@U123> <!here>",
     "`@all` ``tick`` ```",
@@ -215,9 +215,9 @@ async fn hostile_names_neither_ping_nor_format_nor_run() {
     }
 }
 
-/// What GitLab would make of a note of ours: no HTML but the hidden marker, no pictures, no links but to
-/// GitLab itself, no mention outside of code, no line that begins with a slash.
-fn is_harmless(body: &str, hostile: &str) {
+/// What a forge would make of a comment of ours: no HTML but the hidden marker, no pictures, no links but to
+/// the forge itself, no mention outside of code, no line that begins with a slash.
+pub(crate) fn is_harmless(body: &str, hostile: &str) {
     let scene = || format!("{hostile:?} in:\n{body}");
     assert!(body.lines().all(|line| !line.trim_start().starts_with('/')), "{}", scene());
     assert!(!body.contains(['\r', '\u{202e}', '\u{202c}']), "{}", scene());

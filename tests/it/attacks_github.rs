@@ -1,9 +1,11 @@
 //! Attacks on the way that GitHub's deliveries take, over TCP.
 
+use crate::attacks::{HOSTILE, is_harmless};
 use crate::story::github::World;
 use crate::story::stage::{Stage as _, Switches};
 use crate::story::world::ONE_MAINTAINER;
 use countersign::sim::faults::HookFaults;
+use countersign::sim::github::{JobSpec, NewRun};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -45,6 +47,7 @@ fn signature(secret: &str, body: &[u8]) -> String {
 }
 
 /// Posts a delivery, lets the worker run, and returns the status.
+#[expect(clippy::disallowed_methods, reason = "an attacker doesn't keep to our client")]
 async fn post(world: &World, hook: Hook) -> u16 {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let mut request = client.post(format!("http://{}/hooks/github", world.address)).body(hook.body);
@@ -256,4 +259,44 @@ async fn a_press_of_a_button_that_was_never_shown_decides_nothing(#[case] extern
     let hook = Hook::signed(&secret(&world), "check_run", "a-new-id", body.to_string().into_bytes());
     assert!([200, 202].contains(&post(&world, hook).await));
     nothing_happened(&mut world).await;
+}
+
+/// Hostile text in every place where somebody else's words are shown.
+#[tokio::test]
+async fn hostile_names_neither_ping_nor_format_on_github() {
+    for hostile in HOSTILE {
+        let mut world = World::new(None, &Switches::default()).await;
+        let (github, repository) = (world.stage.github.clone(), world.stage.repository);
+        github.add_environment(repository, hostile);
+        github.enable_rule(repository, hostile, world.stage.app.id).unwrap();
+        let job = JobSpec::new(hostile).environment(hostile);
+        let run = NewRun::push(hostile, &world.stage.head, world.user("dana").unwrap()).title(hostile);
+        world.stage.start(run.job(job));
+        world.settle().await;
+        assert_eq!(world.cards(), 1, "{hostile:?}: {}", world.scene().await);
+        let reason = hostile.replace(['\n', '\r'], " ");
+        for (name, text) in [
+            ("mallory", format!("/approve {reason}")),
+            ("mallory", "/deploy why\n/deploy blocked\n/deploy status".to_owned()),
+            ("mallory", format!("@countersign {reason}")),
+            ("alice", format!("/approve d1 {reason}")),
+            ("bob", format!("/reject d1 {reason}")),
+        ] {
+            world.clock.advance(jiff::SignedDuration::from_secs(1));
+            world.stage.comment(world.user(name).unwrap(), &text).unwrap();
+            world.settle().await;
+        }
+        world.advance(10).await;
+        assert!(world.ours().len() >= 5, "{hostile:?}: {}", world.scene().await);
+        assert_eq!(world.cards(), 1, "{hostile:?}: {}", world.scene().await);
+        for said in world.ours() {
+            // An answer names whom it answers, in a line of its own.
+            let (first, rest) = said.body.split_once('\n').unwrap_or_default();
+            let named = ["@mallory", "@alice", "@bob"].contains(&first);
+            is_harmless(if named { rest } else { &said.body }, hostile);
+        }
+        for check in github.check_runs_of(repository, &world.stage.head) {
+            is_harmless(&check.summary.unwrap_or_default(), hostile);
+        }
+    }
 }

@@ -22,7 +22,7 @@ fn show(title: &str, calls: &[ApiCall]) {
 #[tokio::test]
 async fn reads_per_approval_on_github() {
     let mut world = World::new(Some(ONE_MAINTAINER), &Switches::default()).await;
-    for (caches, most, most_paid) in [("cold", 24, 17), ("warm", 24, 17)] {
+    for (caches, most, most_paid) in [("cold", 20, 14), ("warm", 13, 3)] {
         world.tell("dana deploys to production").await;
         if caches == "cold" {
             world.stop().await;

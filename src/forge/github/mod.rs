@@ -46,6 +46,7 @@ use access::{Access, AppKey};
 use client::Client;
 use directory::Directory;
 use jiff::Timestamp;
+use lookup::Rules;
 use moka::future::Cache;
 use secrecy::SecretString;
 use std::sync::Arc;
@@ -104,8 +105,8 @@ pub struct GitHub {
     name: ForgeName,
     client: Arc<Client>,
     directory: Directory,
-    /// Environments, in lower case, on which our rule was enabled, and when that was seen.
-    rules: Cache<(ProjectId, String), Timestamp>,
+    /// Rules of environments (in lower case) on which ours was enabled, and when that was seen.
+    rules: Cache<(ProjectId, String), (Timestamp, Rules)>,
     /// Check runs with our buttons, by the number of the deployment.
     buttons: Cache<(ProjectId, i64), i64>,
     clock: Arc<dyn Clock>,

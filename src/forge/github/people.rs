@@ -7,12 +7,12 @@
 use super::GitHub;
 use super::access::{Caller, InstallationId};
 use super::client::read;
-use super::wire::{CollaboratorPermission, Installation, Membership, MembershipState, User};
+use super::wire::{CollaboratorPermission, Installation, Membership, MembershipState, TeamSeen, User};
 use crate::domain::actor::Account;
 use crate::domain::facts::Person;
 use crate::domain::id::{ProjectId, UserId};
 use crate::ports::failure::{Failure, Refusal};
-use crate::ports::forge::Member;
+use crate::ports::forge::{GroupRef, Member};
 use std::sync::Arc;
 
 /// Levels of the roles; those of the built-in ones stand in for the custom ones that are made of them.
@@ -68,9 +68,24 @@ fn built_in(role: &str) -> Option<i32> {
     }
 }
 
-/// Whether somebody is an active member of `org/team`.
-pub(super) async fn is_team_member(github: &GitHub, team: &str, user: UserId) -> Result<bool, Failure> {
-    let Team { installation, org, slug } = Team::find(github, team).await?;
+/// The number of `org/team`.
+pub(super) async fn team_id(github: &GitHub, team: &str) -> Result<i64, Failure> {
+    Team::find(github, team).await?.id(github).await
+}
+
+/// Whether somebody is an active member of a team. Members of an organisation may make teams, also one that takes
+/// over the name of another: it isn't the one that was meant.
+pub(super) async fn is_team_member(
+    github: &GitHub,
+    team: GroupRef<'_>,
+    user: UserId,
+) -> Result<bool, Failure> {
+    let found = Team::find(github, team.path).await?;
+    if found.id(github).await? != team.id {
+        let why = format!("{} is another team now than the one that was first meant", team.path);
+        return Err(Failure::Refused(Refusal::Other(why)));
+    }
+    let Team { installation, org, slug } = found;
     let login = github.directory.account(user).await?.username;
     let path = ["orgs", org, "teams", slug, "memberships", &login];
     match github.client.get(caller(&installation), &path, &[]).await.map_err(Failure::from) {
@@ -130,6 +145,18 @@ struct Team<'a> {
 }
 
 impl<'a> Team<'a> {
+    /// Its number. Where nobody is named who may see it, there seems to be no such team at all.
+    async fn id(&self, github: &GitHub) -> Result<i64, Failure> {
+        let path = ["orgs", self.org, "teams", self.slug];
+        match github.client.get(caller(&self.installation), &path, &[]).await.map_err(Failure::from) {
+            Ok(answer) => Ok(read::<TeamSeen>(&answer)?.id),
+            Err(Failure::NotFound) if !self.installation.may("read", "members") => {
+                Err(Failure::Refused(Refusal::NoPermission))
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
     async fn find(github: &GitHub, team: &'a str) -> Result<Self, Failure> {
         let Some((org, slug)) = team.split_once('/') else {
             return Err(Failure::Refused(Refusal::Other(format!("{team} is not organisation/team"))));

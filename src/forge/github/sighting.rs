@@ -73,21 +73,15 @@ fn starters(run: &Run) -> Vec<Account> {
 
 /// The pull request that the run itself names.
 ///
-/// A branch may have any name, also one that looks like a pull request's ref or a merge queue's: such names count
-/// only where GitHub says that the run was started by a pull request, or by a queue.
+/// A branch may have any name, also one that looks like a pull request's ref or a merge queue's, and a fork's
+/// owner names it: such a name counts only where GitHub says that a queue started the run.
 fn pull_request(run: &Run) -> Option<i64> {
     let branch = run.head_branch.as_deref().unwrap_or_default();
     match run.event.as_deref()? {
         "merge_group" => queued(branch),
-        "pull_request" | "pull_request_target" => of_ref(branch).or_else(|| by_head(run)),
+        "pull_request" | "pull_request_target" => by_head(run),
         _ => None,
     }
-}
-
-/// `refs/pull/7/merge`.
-fn of_ref(name: &str) -> Option<i64> {
-    let (number, end) = name.strip_prefix("refs/pull/")?.split_once('/')?;
-    positive(number).filter(|_| matches!(end, "merge" | "head"))
 }
 
 /// `gh-readonly-queue/main/pr-7-9f1c2d3e`; the base branch may hold slashes.
@@ -153,10 +147,8 @@ mod tests {
     #[case::the_one_with_its_head("pull_request", "feature", &[(6, "aa00"), (7, "9f1c")], Some(7))]
     #[case::several_with_its_head("pull_request", "feature", &[(6, "9f1c"), (7, "9f1c")], None)]
     #[case::of_a_fork("pull_request", "feature", &[], None)]
-    #[case::by_its_ref("pull_request_target", "refs/pull/7/merge", &[], Some(7))]
-    #[case::by_its_head_ref("pull_request", "refs/pull/7/head", &[], Some(7))]
-    #[case::another_ref("pull_request", "refs/pull/7/other", &[], None)]
-    #[case::no_number("pull_request", "refs/pull/x/merge", &[], None)]
+    #[case::a_forks_branch_called_like_a_ref("pull_request_target", "refs/pull/7/merge", &[], None)]
+    #[case::the_same_with_its_head("pull_request", "refs/pull/7/merge", &[(8, "9f1c")], Some(8))]
     #[case::a_push_is_nobodys("push", "feature", &[(7, "9f1c")], None)]
     #[case::a_branch_called_like_a_ref("push", "refs/pull/7/merge", &[], None)]
     #[case::a_branch_called_like_a_queue("push", "gh-readonly-queue/main/pr-7-9f1c", &[], None)]
@@ -175,7 +167,7 @@ mod tests {
         let seen = seen(&run, "production", Progress::Running);
         assert_eq!(seen.merge_request, number);
         let by_pull_request = event.starts_with("pull_request") && number.is_some();
-        assert_eq!(seen.ref_name == branch, !by_pull_request || branch == "refs/pull/7/merge");
+        assert_eq!(seen.ref_name == branch, !by_pull_request);
     }
 
     #[rstest]

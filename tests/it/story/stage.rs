@@ -74,7 +74,7 @@ pub(crate) struct Act<'a> {
 pub(crate) trait Stage: Sized {
     /// Its name in configuration, paths and ids.
     const FORGE: &'static str;
-    /// What stands for a placeholder, such as `{request}`: see `tests/stories/README.md`.
+    /// What stands for a placeholder, such as `{product}`: see `tests/stories/README.md`.
     const WORDS: &'static [(&'static str, &'static str)];
     /// How many jobs wait for their time when nothing else does.
     const POLLS: u64;

@@ -5,7 +5,7 @@ use crate::domain::actor::Account;
 use crate::domain::id::UserId;
 use crate::forge::github::client::Change;
 use crate::ports::failure::{Failure, Refusal};
-use crate::ports::forge::{HookLog as _, Lookup as _};
+use crate::ports::forge::{GroupRef, HookLog as _, Lookup as _};
 use rstest::rstest;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::task::JoinSet;
@@ -157,7 +157,8 @@ async fn an_installation_that_is_gone_says_nothing_of_people() {
         let account = world.github.directory.account(UserId(5)).await;
         assert!(matches!(account, Err(Failure::Unavailable { .. })), "{account:?}");
     }
-    let member = world.github.is_group_member("acme/sre", true, UserId(5)).await;
+    let sre = GroupRef { path: "acme/sre", id: 9 };
+    let member = world.github.is_group_member(sre, true, UserId(5)).await;
     assert!(matches!(member, Err(Failure::Unavailable { .. })), "{member:?}");
     let read = world.github.read::<Value>(SHOP, &["x"], &[]).await;
     assert!(matches!(read, Err(Failure::Unavailable { .. } | Failure::HeldBack { .. })), "{read:?}");

@@ -27,11 +27,17 @@ pub(crate) struct Run {
     pub(crate) updated_at: Timestamp,
     pub(crate) html_url: Option<String>,
     pub(crate) display_title: Option<String>,
-    pub(crate) name: Option<String>,
-    pub(crate) path: Option<String>,
+    /// Where the head commit comes from: a fork, of a fork's pull request.
+    pub(crate) head_repository: Option<HeadRepository>,
     /// Open ones with this head; not necessarily what started it, and empty for forks.
     #[serde(default)]
     pub(crate) pull_requests: Option<Vec<PullRequestOfRun>>,
+}
+
+/// A repository by its number alone.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(crate) struct HeadRepository {
+    pub(crate) id: i64,
 }
 
 /// How far a run, job or check run is.

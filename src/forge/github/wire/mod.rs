@@ -147,6 +147,12 @@ pub(super) struct Membership {
     pub(super) role: Option<String>,
 }
 
+/// A team, by its number.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(super) struct TeamSeen {
+    pub(super) id: i64,
+}
+
 /// Whether an invitation was accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]

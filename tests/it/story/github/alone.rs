@@ -39,6 +39,10 @@ impl Stage {
     fn gates(&mut self, act: &Act<'_>) -> Told {
         let run = |environment: &str| self.newest(environment).map(|((run, _), _)| run);
         match act.words {
+            ["copies", "the", "branch"] => {
+                let new = NewPullRequest::new("mine", &self.head, "Mine").from_fork();
+                self.github.open_pull_request(self.repository, act.by, new);
+            }
             ["starts", environment, "past", "its", "gate"] => {
                 self.github.bypass(run(environment)?, environment, act.by).map_err(refused)?;
             }
@@ -100,6 +104,9 @@ impl Stage {
             ["deploys", "to", environment, "without", "a", "deployment"] => {
                 run.job(job("deploy", environment).without_deployment())
             }
+            ["deploys", "to", environment, "quietly", "while", "tests", "run"] => {
+                run.job(job("deploy", environment).without_deployment()).job(JobSpec::new("tests"))
+            }
             ["deploys", "twice", "to", environment, "at", "once"] => {
                 run.job(job("web", environment)).job(job("api", environment))
             }
@@ -127,6 +134,24 @@ impl Stage {
             }
             [environment, "also", "waits", minutes, "minutes"] => {
                 self.github.set_wait_timer(self.repository, environment, number(minutes)?);
+            }
+            ["another", "App", "guards", environment, "too"] => {
+                let other = self.github.register_app("othergate");
+                let acme = self.github.add_org("acme");
+                self.github.install(other.id, acme);
+                self.github.enable_rule(self.repository, environment, other.id).unwrap();
+            }
+            ["GitHub", "shuts", "us", "out"] => {
+                for path in ["/repos/", "/installation/repositories", "/repositories/"] {
+                    let body = r#"{"message":"Although you appear to have the correct authorization credentials, the `acme` organization has an IP allow list enabled, and your IP address is not permitted to access this resource."}"#.to_owned();
+                    self.github.add_fault(Rule::new(path, Action::Answer { status: 403, body }));
+                }
+            }
+            ["GitHub", "lets", "us", "in"] => self.github.clear_faults(),
+            ["the", "App", "is", "removed"] => self.github.uninstall(self.installation),
+            ["the", "App", "is", "back"] => {
+                let acme = self.github.add_org("acme");
+                self.installation = self.github.install(self.app.id, acme);
             }
             ["the", "timers", "end"] => self.github.end_wait_timers(),
             ["thirty", "days", "pass", "for", environment] => {
@@ -222,7 +247,7 @@ impl Stage {
         let well = |all: &&Vec<Option<u16>>| {
             all.len() == 2 && all[0].is_none() && all[1].is_some_and(|status| status < 300)
         };
-        if again.is_empty() || !again.iter().all(|all| well(all)) {
+        if again.is_empty() || !again.iter().all(well) {
             return Err(format!("attempts: {again:?}"));
         }
         Ok(())

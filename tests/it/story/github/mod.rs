@@ -102,7 +102,6 @@ impl super::stage::Stage for Stage {
     const FORGE: &'static str = "github";
     const WORDS: &'static [(&'static str, &'static str)] = &[
         ("product", "GitHub"),
-        ("request", "pull request"),
         ("approve", "/approve"),
         ("maintainers", "role = \"maintain\""),
         ("developers", "role = \"write\""),

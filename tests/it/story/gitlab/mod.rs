@@ -82,7 +82,6 @@ impl super::stage::Stage for Stage {
     const FORGE: &'static str = "gitlab";
     const WORDS: &'static [(&'static str, &'static str)] = &[
         ("product", "GitLab"),
-        ("request", "merge request"),
         ("approve", "@countersign approve"),
         ("maintainers", "access_level = \"maintainer\""),
         ("developers", "access_level = \"developer\""),

@@ -7,6 +7,7 @@ use countersign::sim::gitlab::{
     ApprovalRule, GitLab, GroupId, Level, NewHook, ProjectId, ProtectedEnvironment, UserId, Version,
 };
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 const WEBHOOK_TOKEN: &str = "a-webhook-token-of-the-story";
 const SIGNING_TOKEN: &str = "whsec_c3RvcnktY291bnRlcnNpZ24tc2lnbmluZy1rZXktMzI=";
@@ -44,7 +45,7 @@ impl Stage {
         let root = self.gitlab.add_admin("root", "Administrator");
         let sudo = self.gitlab.add_token(root, &["api", "sudo"]);
         if self.switches.on("votes are cast with sudo") {
-            table.push_str(&format!("vote_as = \"sudo\"\nsudo_token = \"{sudo}\"\n"));
+            let _ = write!(table, "vote_as = \"sudo\"\nsudo_token = \"{sudo}\"\n");
         }
         if self.switches.on("merge-request approvals are ignored") {
             table.push_str("merge_request_approval = \"ignore\"\n");

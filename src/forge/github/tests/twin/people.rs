@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::ports::failure::{Failure, Refusal};
+use crate::ports::forge::GroupRef;
 use crate::sim::github::{Role, TeamState};
 
 #[tokio::test]
@@ -48,8 +49,13 @@ async fn active_members_of_a_team_and_of_its_children_belong_to_it() {
     for (who, belongs) in
         [(stage.alice, true), (stage.bob, true), (stage.dana, false), (stage.mallory, false)]
     {
-        assert_eq!(stage.github.is_group_member("acme/sre", true, user(who)).await, Ok(belongs));
+        let team = GroupRef { path: "acme/sre", id: sre_id(sre) };
+        assert_eq!(stage.github.is_group_member(team, true, user(who)).await, Ok(belongs));
     }
+    assert_eq!(stage.github.group_id("Acme/sre").await, Ok(sre_id(sre)));
+    let former = GroupRef { path: "acme/sre", id: sre_id(sre) + 1000 };
+    let taken_over = stage.github.is_group_member(former, true, user(stage.alice)).await;
+    assert!(matches!(taken_over, Err(Failure::Refused(Refusal::Other(_)))), "{taken_over:?}");
     let listed = stage.github.group_members("Acme/sre", true).await.unwrap().unwrap();
     let mut names: Vec<&str> = listed.iter().map(|account| account.username.as_str()).collect();
     names.sort_unstable();
@@ -63,9 +69,13 @@ async fn who_may_not_read_members_does_not_know() {
     stage.twin.add_team_member(sre, stage.alice, TeamState::Active);
     stage.twin.set_permissions(stage.app.id, &[("members", "none")]);
     let unknown = Err(Failure::Refused(Refusal::NoPermission));
-    assert_eq!(stage.github.is_group_member("acme/sre", true, user(stage.alice)).await, unknown);
-    assert_eq!(stage.github.is_group_member("elsewhere/sre", true, user(stage.alice)).await, unknown);
-    let no_team = stage.github.is_group_member("sre", true, user(stage.alice)).await;
+    let holds = async |path| {
+        let team = GroupRef { path, id: sre_id(sre) };
+        stage.github.is_group_member(team, true, user(stage.alice)).await
+    };
+    assert_eq!(holds("acme/sre").await, unknown);
+    assert_eq!(holds("elsewhere/sre").await, unknown);
+    let no_team = holds("sre").await;
     assert!(matches!(no_team, Err(Failure::Refused(Refusal::Other(_)))));
 }
 
@@ -101,4 +111,8 @@ async fn people_are_found_by_their_login() {
     assert_eq!(stage.twin.requests().len(), 0);
     let me = stage.github.me().await.unwrap();
     assert_eq!((me.id, me.username.as_str(), me.bot), (user(stage.app.bot), "countersign", true));
+}
+
+fn sre_id(team: sim::TeamId) -> i64 {
+    team.cast_signed()
 }
