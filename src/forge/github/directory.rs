@@ -117,7 +117,7 @@ impl Directory {
     /// Where a repository is. `NotFound`: in none of the App's installations, by a reading made for this
     /// question or just before it; `HeldBack` where it is too soon for one.
     pub(super) async fn repo(&self, id: ProjectId) -> Result<Arc<Repo>, Failure> {
-        self.look_up(|known| known.repos.get(&id)).await
+        self.look_up(id).await
     }
 
     /// The repository with this `owner/name`, in upper or lower case. `NotFound`: in none of the App's
@@ -133,23 +133,18 @@ impl Directory {
         self.peek(named).ok_or(Failure::NotFound)
     }
 
-    /// An installation, with what its owner consented to.
-    pub(super) async fn installation(&self, id: InstallationId) -> Result<Arc<Installation>, Failure> {
-        self.look_up(|known| known.installations.get(&id)).await
-    }
-
-    /// The installation of an account, by its login; one that isn't known is looked for at most every half minute.
+    /// The installation of an account, by its login, with what its owner consented to; one that isn't known is looked for at most every half minute.
     pub(super) async fn installation_of(&self, owner: &str) -> Result<Option<Arc<Installation>>, Failure> {
         let is_theirs = |found: &&Arc<Installation>| {
             let login = found.account.as_ref().and_then(|account| account.login.as_deref());
             login.is_some_and(|login| login.eq_ignore_ascii_case(owner))
         };
-        let known = self.peek(|known| known.installations.values().find(is_theirs).cloned());
-        if known.is_some() {
-            return Ok(known);
+        let find = |known: &Known| known.installations.values().find(is_theirs).cloned();
+        if let Some(found) = self.peek(|known| find(known).filter(|_| !known.is_outdated())) {
+            return Ok(Some(found));
         }
         self.bring_up_to_date().await?;
-        Ok(self.peek(|known| known.installations.values().find(is_theirs).cloned()))
+        Ok(self.peek(find))
     }
 
     /// All repositories, as read at most half a minute ago.
@@ -265,8 +260,8 @@ impl Directory {
 
 /// Reading everything.
 impl Directory {
-    async fn look_up<T>(&self, find: impl Fn(&Known) -> Option<&Arc<T>>) -> Result<Arc<T>, Failure> {
-        let good = |known: &Known| find(known).filter(|_| !known.is_outdated()).cloned();
+    async fn look_up(&self, id: ProjectId) -> Result<Arc<Repo>, Failure> {
+        let good = |known: &Known| known.repos.get(&id).filter(|_| !known.is_outdated()).cloned();
         if let Some(found) = self.peek(good) {
             return Ok(found);
         }
@@ -279,7 +274,7 @@ impl Directory {
             Some(failure) => Err(failure),
             None => self.read_all().await,
         };
-        let found = self.peek(|known| find(known).cloned());
+        let found = self.peek(|known| known.repos.get(&id).cloned());
         found.map_or_else(|| Err(read.err().unwrap_or_else(|| self.absent())), Ok)
     }
 

@@ -155,7 +155,7 @@ mod tests {
     fn a_rest_lasts_as_long_as_the_longest_that_was_asked_for() {
         let mut rest = Rest::default();
         rest.leave(start()).unwrap();
-        rest.begin(Duration::from_secs(60), start());
+        rest.begin(Duration::from_mins(1), start());
         rest.begin(Duration::ZERO, after(10));
         assert_eq!(wait(&rest.leave(after(10))), Duration::from_secs(50));
         rest.leave(after(60)).unwrap();

@@ -30,7 +30,7 @@ async fn everything_is_read_once_for_all_who_ask_at_once() {
     assert_eq!(world.count("GET", "/installation/repositories"), 1);
     let repo = world.github.directory.repo_at("ACME/Shop").await.unwrap();
     assert_eq!((repo.id, repo.installation), (SHOP, InstallationId(1)));
-    let installation = world.github.directory.installation(InstallationId(1)).await.unwrap();
+    let installation = world.github.directory.installation_of("ACME").await.unwrap().unwrap();
     assert!(installation.may("read", "deployments") && installation.may("read", "actions"));
     assert!(!installation.may("write", "actions") && !installation.may("read", "members"));
 }
@@ -79,7 +79,7 @@ async fn a_change_that_a_hook_told_of_is_read() {
     })
     .await;
     let directory = &world.github.directory;
-    let may = async || directory.installation(InstallationId(1)).await.unwrap().may("read", "members");
+    let may = async || directory.installation_of("acme").await.unwrap().unwrap().may("read", "members");
     assert!(!may().await);
     members.store(true, Ordering::SeqCst);
     world.clock.advance(half_a_minute());
