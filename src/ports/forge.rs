@@ -181,6 +181,8 @@ pub trait Lookup: Send + Sync {
     fn name(&self) -> &ForgeName;
     /// The bot's own account (kept after the first success).
     async fn me(&self) -> Result<Account, Failure>;
+    /// What we may see and do has changed: whatever is kept of that is read anew.
+    fn reach_changed(&self);
     /// A project by number (its path may have changed).
     async fn project(&self, id: ProjectId) -> Result<Project, Failure>;
     /// A project by full path.

@@ -107,6 +107,7 @@ fn platform_time(event: &Event) -> Option<Timestamp> {
         Event::Commented { at, .. } => Some(*at),
         Event::DeploymentChanged { blocked_at, .. } => *blocked_at,
         Event::RunChanged { .. }
+        | Event::ReachChanged { .. }
         | Event::Pressed(_)
         | Event::SomethingWaits { .. }
         | Event::MergeRequestApproved { .. } => None,

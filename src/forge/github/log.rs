@@ -39,8 +39,8 @@ impl HookLog for GitHub {
 }
 
 impl GitHub {
-    /// Notices where the App was installed, suspended or given less, which no delivery that we hear tells of: this is
-    /// asked for at every poll.
+    /// Notices where the App was installed, suspended or given less: this is asked for at every poll, and the delivery
+    /// that tells of it may be lost.
     async fn look_around(&self) {
         if let Err(failure) = self.directory.bring_up_to_date().await {
             tracing::warn!(%failure, "the App's installations can't be read");

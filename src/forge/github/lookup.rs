@@ -35,6 +35,10 @@ impl Lookup for GitHub {
         self.directory.me().await.map(|me| me.account)
     }
 
+    fn reach_changed(&self) {
+        self.directory.expect_change();
+    }
+
     async fn project(&self, id: ProjectId) -> Result<Project, Failure> {
         let known = self.directory.repo(id).await?;
         let repo = self.directory.renew(&known).await?;

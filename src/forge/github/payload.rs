@@ -33,6 +33,7 @@ enum Kind {
     Job,
     Status,
     Reviewed,
+    Reach,
 }
 
 impl Kind {
@@ -47,6 +48,7 @@ impl Kind {
             ("workflow_job", "queued" | "waiting" | "in_progress" | "completed") => Some(Self::Job),
             ("deployment_status", "created") => Some(Self::Status),
             ("deployment_review", "requested" | "approved" | "rejected") => Some(Self::Reviewed),
+            ("installation" | "installation_repositories", _) => Some(Self::Reach),
             _ => None,
         }
     }
@@ -93,6 +95,7 @@ impl Receiver {
             Kind::Job => Ok(self.job(&parse(text)?)),
             Kind::Status => Ok(self.status(&parse(text)?)),
             Kind::Reviewed => Ok(self.reviewed(&parse(text)?)),
+            Kind::Reach => Ok(Said::Happened(Event::ReachChanged { forge: self.forge.clone() })),
         }
     }
 

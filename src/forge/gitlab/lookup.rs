@@ -34,6 +34,9 @@ impl Lookup for GitLab {
         me.await.cloned()
     }
 
+    /// Nothing of the kind is kept.
+    fn reach_changed(&self) {}
+
     async fn project(&self, id: ProjectId) -> Result<Project, Failure> {
         self.project_at(&id.0.to_string()).await
     }

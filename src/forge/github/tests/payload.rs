@@ -326,9 +326,17 @@ fn a_deployment_of_no_run_is_none_of_our_business(#[case] status: Value, #[case]
 }
 
 #[rstest]
+#[case("installation", "created")]
+#[case("installation", "suspend")]
+#[case("installation", "new_permissions_accepted")]
+#[case("installation_repositories", "added")]
+fn what_we_reach_may_have_changed(#[case] event: &str, #[case] action: &str) {
+    let outcome = said(event, &json!({ "action": action }));
+    assert!(matches!(outcome, Ok(Said::Happened(Event::ReachChanged { .. }))), "{outcome:?}");
+}
+
+#[rstest]
 #[case("ping", json!({"zen": "Design for failure.", "hook_id": 1}))]
-#[case("installation", json!({"action": "created"}))]
-#[case("installation_repositories", json!({"action": "added"}))]
 #[case("github_app_authorization", json!({"action": "revoked"}))]
 #[case("push", json!({"ref": "refs/heads/main"}))]
 #[case("pull_request_review_comment", json!({"action": "created"}))]
