@@ -2,7 +2,8 @@
 
 use crate::story::github::World;
 use crate::story::stage::{Stage as _, Switches};
-use countersign::sim::github::Level;
+use countersign::sim::faults::{Action, Rule};
+use countersign::sim::github::{JobSpec, Level, NewPullRequest, NewRun};
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 
@@ -43,6 +44,54 @@ async fn a_storm_of_fifty_comments_ends_in_one_release_one_card_and_one_reply_ea
     assert_eq!(most_content_in_a_minute(&world), Ok(()));
     let answers: Vec<u64> = world.unread().iter().map(|answer| answer.id).collect();
     world.read.extend(answers);
+    world.finish().await;
+}
+
+/// A policy that asks for one maintainer, whoever owns the repository.
+const ANYWHERE: &str = r#"
+[[environment]]
+on = "{forge}"
+project = "**"
+name = "**"
+required_approval_count = 1
+deploy_access_levels = [{ {maintainers} }]
+"#;
+
+/// Limits belong to installations: acme's is reached, globex deploys all the same.
+#[tokio::test]
+async fn an_installation_at_its_limit_holds_up_no_other() {
+    let mut world = World::new(Some(ANYWHERE), &Switches::default()).await;
+    let github = world.stage.github.clone();
+    let site = github.add_repository("globex/site");
+    github.install(world.stage.app.id, github.add_org("globex"));
+    github.add_environment(site, "production");
+    github.enable_rule(site, "production", world.stage.app.id).unwrap();
+    let [dana, alice] = ["dana", "alice"].map(|name| world.user(name).unwrap());
+    github.add_collaborator(site, alice, Level::Maintain);
+    let head = "9".repeat(40);
+    let request = github.open_pull_request(site, dana, NewPullRequest::new("faster", &head, "Load faster"));
+    world.tell("dana deploys to production").await;
+    let deploy = JobSpec::new("deploy").environment("production");
+    let run = github.start_run(site, NewRun::push("faster", &head, dana).job(deploy));
+    world.settle().await;
+
+    let reached = Action::TooManyRequests { retry_after: Some(1800) };
+    github.add_fault(Rule::new("/repos/acme/", reached).times(1));
+    world.tell("alice writes \"/approve production\"\ncountersign says nothing").await;
+    let asked = github.requests().len();
+    github.comment_on_pull_request(site, request, alice, "/approve production").unwrap();
+    world.settle().await;
+    assert_eq!(github.jobs(run)[0].status, "in_progress", "globex waits for nobody");
+    let ours = github.requests().into_iter().skip(asked).filter(|call| call.path.starts_with("/repos/acme/"));
+    assert_eq!(ours.map(|call| call.path).collect::<Vec<_>>(), Vec::<String>::new(), "acme is left alone");
+    world
+        .tell(
+            r#"production is blocked
+            31 minutes pass
+            countersign answers "was the last one needed"
+            production is running"#,
+        )
+        .await;
     world.finish().await;
 }
 

@@ -6,6 +6,9 @@ use crate::domain::id::{ProjectId, UserId};
 use crate::ports::failure::{Failure, Refusal};
 use crate::ports::forge::{MergeRequest, Sighting};
 
+/// Pages read of a list.
+const PAGES: usize = 5;
+
 /// The one that the commit tells of; else the newest one from this branch with this head.
 pub(super) async fn of(
     github: &GitHub,
@@ -37,7 +40,7 @@ async fn listed(
     path: &[&str],
     query: &[(&str, &str)],
 ) -> Result<Vec<PullRequest>, Failure> {
-    match github.list::<Vec<PullRequest>>(project, path, query, 1).await {
+    match github.list::<Vec<PullRequest>>(project, path, query, PAGES).await {
         Ok(listing) => Ok(listing.items),
         Err(Failure::NotFound | Failure::Refused(Refusal::Other(_))) => Ok(Vec::new()),
         Err(failure) => Err(failure),

@@ -16,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 /// Pages read of a conversation.
-const PAGES: usize = 50;
+const PAGES: usize = 250;
 /// The longest comment that GitHub takes, in characters.
 const LONGEST: usize = 65_536;
 /// GitHub's words.

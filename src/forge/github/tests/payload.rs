@@ -231,7 +231,6 @@ fn a_comment_without_a_place_or_time_is_unreadable(#[case] event: &str, #[case] 
 #[rstest]
 #[case(json!({}), Word::Approved)]
 #[case(json!({"/requested_action/identifier": "reject"}), Word::Rejected)]
-#[case::app_untold(json!({"/check_run/app": null}), Word::Approved)]
 #[case::kind_untold(json!({"/sender": {"id": 5}}), Word::Approved)]
 fn a_press_is_told_with_who_and_what(#[case] changes: Value, #[case] word: Word) {
     let conversation = Conversation { forge: forge(), project: ProjectId(30), place: Place::MergeRequest(7) };
@@ -243,7 +242,8 @@ fn a_press_is_told_with_who_and_what(#[case] changes: Value, #[case] word: Word)
 
 #[rstest]
 #[case(json!({"/sender": {"id": 41, "type": "Bot"}}), "a bot's press says nothing")]
-#[case(json!({"/check_run/app": {"id": 98}}), "the check run belongs to another App")]
+#[case(json!({"/check_run/app": {"id": 98}}), "the check run isn't our own")]
+#[case(json!({"/check_run/app": null}), "the check run isn't our own")]
 #[case(json!({"/check_run/external_id": "build-17"}), "the check run has no buttons of ours")]
 #[case(json!({"/check_run/external_id": null}), "the check run has no buttons of ours")]
 #[case(json!({"/requested_action/identifier": "fix"}), "the action is none of ours")]

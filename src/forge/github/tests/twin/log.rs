@@ -12,8 +12,10 @@ async fn deliveries_that_failed_are_asked_for_again() {
     stage.twin.set_hook_url(stage.app.id, "http://127.0.0.1:1/hooks/github");
     stage.run(HEAD);
     stage.twin.deliver_hooks().await;
-    let sent = stage.twin.deliveries();
-    assert!(!sent.is_empty());
+    let mut sent = stage.twin.deliveries();
+    assert!(sent.iter().any(|delivery| delivery.event == "ping"), "nobody needs that again");
+    sent.retain(|delivery| delivery.event != "ping");
+    assert!(sent.iter().any(|delivery| delivery.event == "deployment_protection_rule"));
     let missed = stage.github.failed(since).await.unwrap();
     let ids = |missed: &[crate::ports::forge::MissedDelivery]| {
         missed.iter().map(|delivery| delivery.id.clone()).collect::<Vec<_>>()
