@@ -29,4 +29,9 @@
 
 pub mod clock;
 pub mod faults;
+pub mod github;
 pub mod gitlab;
+mod ids;
+mod percent;
+mod post;
+mod server;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,9 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::state::State;
 use super::{GitLab, HookId, ProjectId, Shared, Version};
-
-/// GitLab waits this long for a hook's answer.
-const TIMEOUT: Duration = Duration::from_secs(10);
+use crate::sim::post;
 
 /// What a hook can be told of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -378,12 +375,6 @@ fn sign(token: &str, signed: &str) -> Option<String> {
     Some(format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes())))
 }
 
-/// The client for hooks: straight to the address, no proxy.
-pub(super) fn client() -> Option<reqwest::Client> {
-    let none = reqwest::redirect::Policy::none();
-    reqwest::Client::builder().no_proxy().timeout(TIMEOUT).redirect(none).build().ok()
-}
-
 /// Sends hooks whenever some wait and `auto_deliver` is on, until the server stops.
 pub(super) async fn deliver_as_they_arise(shared: Arc<Shared>, stop: CancellationToken) {
     while stop.run_until_cancelled(shared.wake.notified()).await.is_some() {
@@ -403,18 +394,11 @@ async fn deliver(shared: &Shared) -> usize {
             continue;
         }
         if !lost {
-            delivery.status = send(shared.client.as_ref(), &url, &delivery).await;
+            delivery.status =
+                post::send(shared.client.as_ref(), &url, &delivery.headers, &delivery.body).await;
             sent += 1;
         }
         shared.lock().record(delivery, lost);
     }
     sent
-}
-
-#[expect(clippy::disallowed_methods, reason = "the twin shares no code with the product's own client")]
-async fn send(client: Option<&reqwest::Client>, url: &str, delivery: &Delivery) -> Option<u16> {
-    let request = client?.post(url).body(delivery.body.clone());
-    let headers = delivery.headers.iter();
-    let request = headers.fold(request, |request, (name, value)| request.header(name, value));
-    Some(request.send().await.ok()?.status().as_u16())
 }

@@ -43,6 +43,7 @@ pub use state::Refused;
 
 use crate::sim::clock::Now;
 use crate::sim::faults::{Faults, HookFaults, Rule};
+use crate::sim::{post, server as wire};
 use state::State;
 
 /// Numeric id of a user.
@@ -141,7 +142,7 @@ impl GitLab {
         let state = Mutex::new(State::new(now, seed, wake.clone()));
         let stop = CancellationToken::new();
         let running = Running { tasks: TaskTracker::new(), _on_drop: stop.clone().drop_guard(), stop };
-        Self { shared: Arc::new(Shared { state, wake, client: hooks::client() }), running: Arc::new(running) }
+        Self { shared: Arc::new(Shared { state, wake, client: post::client() }), running: Arc::new(running) }
     }
 
     /// Serves the API on a free local port.
@@ -156,7 +157,7 @@ impl GitLab {
         let url = format!("http://{}", listener.local_addr()?);
         self.with(|state| state.url.clone_from(&url));
         let Running { tasks, stop, .. } = self.running.as_ref();
-        tasks.spawn(server::accept(self.shared.clone(), listener, tasks.clone(), stop.clone()));
+        tasks.spawn(wire::accept(self.shared.clone(), listener, tasks.clone(), stop.clone()));
         tasks.spawn(hooks::deliver_as_they_arise(self.shared.clone(), stop.clone()));
         Ok(url)
     }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
 use super::hooks::{Delivery, Hook, Queued};
@@ -16,6 +15,7 @@ use super::projects::Project;
 use super::{ApiCall, GroupId, Membership, ProtectedEnvironment, UserId, UserState, Version};
 use crate::sim::clock::Now;
 use crate::sim::faults::{Faults, HookFaults};
+use crate::sim::ids::Ids;
 
 /// What GitLab answers when it doesn't do what it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -132,7 +132,7 @@ impl State {
             now,
             url: "http://gitlab.example.com".into(),
             settings,
-            ids: Ids { seed, drawn: 0, last: BTreeMap::new() },
+            ids: Ids::new(seed),
             users: BTreeMap::new(),
             groups: BTreeMap::new(),
             tokens: Vec::new(),
@@ -155,39 +155,5 @@ impl State {
 
     pub(super) fn time(&self) -> Timestamp {
         (self.now)()
-    }
-}
-
-/// Where numbers and random-looking text come from: the same seed, the same world.
-pub(super) struct Ids {
-    seed: u64,
-    drawn: u64,
-    last: BTreeMap<&'static str, u64>,
-}
-
-impl Ids {
-    /// The next number of this kind. Kinds begin far apart, so that a mixed-up number finds nothing.
-    pub(super) fn next(&mut self, kind: &'static str, first: u64) -> u64 {
-        let id = self.last.get(kind).map_or(first, |last| last + 1);
-        self.last.insert(kind, id);
-        id
-    }
-
-    /// 64 random-looking hexadecimal digits.
-    pub(super) fn random(&mut self) -> String {
-        self.drawn += 1;
-        hex::encode(Sha256::digest(format!("{}/{}", self.seed, self.drawn)))
-    }
-
-    pub(super) fn hex(&mut self, digits: usize) -> String {
-        self.random().chars().take(digits).collect()
-    }
-
-    pub(super) fn uuid(&mut self) -> String {
-        let digits = self.hex(32);
-        let mut parts = [8, 4, 4, 4, 12].into_iter();
-        let mut rest = digits.chars();
-        let groups: Vec<String> = parts.by_ref().map(|len| rest.by_ref().take(len).collect()).collect();
-        groups.join("-")
     }
 }

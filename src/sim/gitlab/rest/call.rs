@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use url::form_urlencoded::{Serializer, parse};
 
 use super::super::state::Refused;
+use crate::sim::percent;
 
 /// One call, its path taken apart and its parameters (query, form or JSON) in one place.
 pub(in crate::sim::gitlab) struct Call {
@@ -76,26 +77,7 @@ fn pairs(text: &str) -> Map<String, Value> {
 
 fn segments(path: &str) -> Vec<String> {
     let rest = path.strip_prefix("/api/v4/");
-    rest.into_iter().flat_map(|rest| rest.split('/')).map(percent_decode).collect()
-}
-
-fn percent_decode(text: &str) -> String {
-    let mut parts = text.split('%');
-    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
-    for part in parts {
-        let digits: String = part.chars().take(2).collect();
-        match u8::from_str_radix(&digits, 16) {
-            Ok(byte) if digits.len() == 2 => {
-                bytes.push(byte);
-                bytes.extend(part.bytes().skip(2));
-            }
-            Ok(_) | Err(_) => {
-                bytes.push(b'%');
-                bytes.extend(part.bytes());
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    rest.into_iter().flat_map(|rest| rest.split('/')).map(percent::decode).collect()
 }
 
 /// One answer.
@@ -203,7 +185,5 @@ mod tests {
     #[test]
     fn a_project_path_is_one_segment_of_the_url() {
         assert_eq!(segments("/api/v4/projects/acme%2Fshop/jobs"), ["projects", "acme/shop", "jobs"]);
-        assert_eq!(percent_decode("100%"), "100%");
-        assert_eq!(percent_decode("%C3%BC"), "ü");
     }
 }
