@@ -28,6 +28,7 @@
 //! ```
 
 pub mod clock;
+mod exchange;
 pub mod faults;
 pub mod github;
 pub mod gitlab;
@@ -35,3 +36,4 @@ mod ids;
 mod percent;
 mod post;
 mod server;
+pub mod slack;
