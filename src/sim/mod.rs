@@ -33,6 +33,7 @@ pub mod faults;
 pub mod github;
 pub mod gitlab;
 mod ids;
+pub mod mattermost;
 mod percent;
 mod post;
 mod server;

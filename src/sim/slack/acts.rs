@@ -1,7 +1,5 @@
 //! What people do: type a command, press a button, fill in a modal.
 
-use std::time::Duration;
-
 use serde_json::Value;
 use url::form_urlencoded::Serializer;
 
@@ -11,27 +9,10 @@ use super::messages::Place;
 use super::modals::fill_in;
 use super::mrkdwn::Auto;
 use super::read::Button;
-use super::signing::{Sent, form_headers};
+use super::signing::form_headers;
 use super::state::{Refused, State};
 use super::{Slack, ViewId};
-use crate::sim::exchange::{Came, Outgoing};
-
-/// What came of an act, and what the person sees.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shown {
-    /// Number of the request, for [`Slack::resend`].
-    pub delivery: u64,
-    /// The app's status; absent when no answer came in time.
-    pub status: Option<u16>,
-    /// The app's answer, as it was sent.
-    pub body: String,
-    /// Whether the answer came within 3 seconds.
-    pub in_time: bool,
-    /// How long it took.
-    pub took: Duration,
-    /// What appears before this person alone: the app's private answer, or Slack's complaint about the app.
-    pub text: Option<String>,
-}
+use crate::sim::exchange::{Came, Outgoing, Shown};
 
 impl Slack {
     /// Types a slash command: its name, such as `/deploy`, and what stands behind it.
@@ -47,7 +28,7 @@ impl Slack {
         let typed = format!("{command} {text}");
         let said = self.with(|state| state.after_command((user, channel), &typed, &sent.came));
         let complaint = |error| Some(format!("{command} failed with the error \"{error}\""));
-        Ok(Shown::new(sent, said.unwrap_or_else(complaint)))
+        Ok(sent.shown(said.unwrap_or_else(complaint)))
     }
 
     /// Presses the button with this `action_id`, the first of the message if several have it. A confirmation is
@@ -118,7 +99,7 @@ impl Slack {
             let body = body.extend_pairs(smuggled).finish();
             Outgoing { url: state.app.request_url.clone(), headers: form_headers(), body }
         });
-        Shown::new(self.send(out).await, None)
+        self.send(out).await.shown(None)
     }
 
     /// The newest modal that stands open before this person.
@@ -134,15 +115,7 @@ impl Slack {
             Came::Late => Some("operation_timeout".to_owned()),
             Came::Broken => Some("This app is not responding.".to_owned()),
         };
-        Shown::new(sent, complaint)
-    }
-}
-
-impl Shown {
-    fn new(sent: Sent, text: Option<String>) -> Self {
-        let Sent { delivery, came, took } = sent;
-        let (status, body) = (came.status(), came.body().to_owned());
-        Self { delivery, status, body, in_time: status.is_some(), took, text }
+        sent.shown(complaint)
     }
 }
 

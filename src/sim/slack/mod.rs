@@ -51,12 +51,13 @@ use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-pub use acts::Shown;
 pub use messages::Ping;
 pub use people::NewUser;
 pub use read::{Button, Link, MessageView, ModalView};
-pub use signing::{Delivery, Forgery};
+pub use signing::Forgery;
 pub use state::Refused;
+
+pub use crate::sim::exchange::{Delivery, Shown};
 
 use crate::sim::clock::Now;
 use crate::sim::faults::{Faults, Rule};

@@ -1,14 +1,12 @@
 //! Requests to the app: signed as Slack signs them, or forged on demand.
 
-use std::time::Duration;
-
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use sha2::Sha256;
 
 use super::Slack;
 use super::state::State;
-use crate::sim::exchange::{Came, Outgoing, ask};
+use crate::sim::exchange::{Delivery, Outgoing, Sent, ask};
 
 /// What is wrong with the next request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,38 +21,6 @@ pub enum Forgery {
     ClockOff(SignedDuration),
 }
 
-/// A request that went to the app.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Delivery {
-    /// Number, for [`Slack::resend`].
-    pub id: u64,
-    /// Where it went.
-    pub url: String,
-    /// Request headers.
-    pub headers: Vec<(String, String)>,
-    /// Request body, a form.
-    pub body: String,
-    /// The answer's status; absent when none came in time.
-    pub status: Option<u16>,
-    /// When it was sent.
-    pub at: Timestamp,
-}
-
-impl Delivery {
-    /// A request header, by its name in small letters or as it was sent.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
-        found.map(|(_, value)| value.as_str())
-    }
-}
-
-/// A request's way and its end.
-pub(super) struct Sent {
-    pub(super) delivery: u64,
-    pub(super) came: Came,
-    pub(super) took: Duration,
-}
-
 impl Slack {
     /// The next request is forged in this way.
     pub fn forge_next(&self, forgery: Forgery) {
@@ -63,25 +29,24 @@ impl Slack {
 
     /// Every request to the app so far, oldest first.
     pub fn deliveries(&self) -> Vec<Delivery> {
-        self.with(|state| state.sent.clone())
+        self.with(|state| state.sent.0.clone())
     }
 
     /// Sends a past request again, byte for byte, as somebody would who has caught it. Returns the answer's status
     /// and body; `None` when there is no such request or no answer came in time.
     pub async fn resend(&self, delivery: u64) -> Option<(u16, String)> {
-        let past = self.deliveries().into_iter().find(|known| known.id == delivery)?;
-        let sent = self.send(Outgoing { url: past.url, headers: past.headers, body: past.body }).await;
+        let out = self.with(|state| state.sent.again(delivery))?;
+        let sent = self.send(out).await;
         Some((sent.came.status()?, sent.came.body().to_owned()))
     }
 
     pub(super) async fn send(&self, out: Outgoing) -> Sent {
-        let (delivery, patience) = self.with(|state| (state.log_sent(&out), state.settings.patience));
-        let (came, took) = ask(self.shared.client.as_ref(), &out, patience).await;
-        self.with(|state| {
-            if let Some(sent) = state.sent.iter_mut().find(|known| known.id == delivery) {
-                sent.status = came.status();
-            }
+        let (delivery, patience) = self.with(|state| {
+            let at = state.time();
+            (state.sent.begin(&out, at), state.settings.patience)
         });
+        let (came, took) = ask(self.shared.client.as_ref(), &out, patience).await;
+        self.with(|state| state.sent.end(delivery, &came));
         Sent { delivery, came, took }
     }
 }
@@ -108,13 +73,6 @@ impl State {
             body.push_str("&altered=1");
         }
         Outgoing { url: self.app.request_url.clone(), headers, body }
-    }
-
-    fn log_sent(&mut self, out: &Outgoing) -> u64 {
-        let (id, at) = (self.ids.next("delivery", 1), self.time());
-        let Outgoing { url, headers, body } = out.clone();
-        self.sent.push(Delivery { id, url, headers, body, status: None, at });
-        id
     }
 }
 

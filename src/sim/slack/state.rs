@@ -9,9 +9,10 @@ use super::later::Later;
 use super::messages::{Message, Ping};
 use super::modals::Modal;
 use super::people::{Channel, User};
-use super::signing::{Delivery, Forgery};
+use super::signing::Forgery;
 use super::{ApiCall, ChannelId, TeamId, UserId};
 use crate::sim::clock::Now;
+use crate::sim::exchange::Log;
 use crate::sim::faults::Faults;
 use crate::sim::ids::Ids;
 
@@ -129,7 +130,7 @@ pub(super) struct State {
     /// By path.
     pub(super) response_urls: BTreeMap<String, Later>,
     pub(super) forgery: Option<Forgery>,
-    pub(super) sent: Vec<Delivery>,
+    pub(super) sent: Log,
     pub(super) calls: Vec<ApiCall>,
     /// Start of the current minute and the calls in it, per method.
     pub(super) windows: BTreeMap<String, (Timestamp, u32)>,
@@ -162,7 +163,7 @@ impl State {
             triggers: BTreeMap::new(),
             response_urls: BTreeMap::new(),
             forgery: None,
-            sent: Vec::new(),
+            sent: Log::default(),
             calls: Vec::new(),
             windows: BTreeMap::new(),
             faults: Faults::default(),
