@@ -45,7 +45,7 @@ impl Slack {
         Ok(self.interact(out).await)
     }
 
-    /// Presses exactly this button, which [`super::slack::MessageView::buttons`] showed.
+    /// Presses exactly this button, which [`super::MessageView::buttons`] showed.
     pub async fn press_button(
         &self,
         user: &str,

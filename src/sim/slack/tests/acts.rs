@@ -18,7 +18,7 @@ fn is_signed(delivery: &Delivery, secret: &str) -> bool {
 #[tokio::test]
 async fn a_command_arrives_signed_and_its_private_answer_is_seen_by_its_author_alone() {
     let world = world().await;
-    world.app_answers(200, json!({ "text": "nothing waits" }));
+    world.app_answers(200, &json!({ "text": "nothing waits" }));
     let shown = world.slack.command(&world.dana, &world.deploys, "/deploy", "status now").await.unwrap();
     assert_eq!((shown.in_time, shown.text.as_deref()), (true, Some("nothing waits")));
     assert!(is_signed(&world.slack.deliveries()[0], &world.slack.signing_secret()));
@@ -32,7 +32,7 @@ async fn a_command_arrives_signed_and_its_private_answer_is_seen_by_its_author_a
 #[tokio::test]
 async fn a_public_answer_shows_what_was_typed() {
     let world = world().await;
-    world.app_answers(200, json!({ "text": "approved", "response_type": "in_channel" }));
+    world.app_answers(200, &json!({ "text": "approved", "response_type": "in_channel" }));
     let shown = world.slack.command(&world.dana, &world.deploys, "/deploy", "approve").await.unwrap();
     let seen: Vec<String> =
         world.slack.messages_of(&world.deploys).into_iter().map(|message| message.seen).collect();
@@ -138,7 +138,7 @@ async fn what_isnt_there_cant_be_pressed() {
 #[tokio::test]
 async fn a_button_of_a_private_answer_is_pressed_without_the_message() {
     let world = world().await;
-    world.app_answers(200, json!({ "text": "waits", "blocks": [buttons()] }));
+    world.app_answers(200, &json!({ "text": "waits", "blocks": [buttons()] }));
     world.slack.command(&world.dana, &world.deploys, "/deploy", "blocked").await.unwrap();
     let list = world.slack.ephemerals_of(&world.dana).pop().unwrap();
     let reject = &list.buttons[1];
@@ -255,9 +255,9 @@ async fn the_apps_errors_stay_on_the_modal_if_they_name_its_fields() {
     let world = world().await;
     let view = opened(&world, modal()).await;
     let submit = || world.slack.submit_view(&world.dana, &view, &[("reason", "no")]);
-    world.app_answers(200, json!({ "response_action": "errors", "errors": { "what": "?" } }));
+    world.app_answers(200, &json!({ "response_action": "errors", "errors": { "what": "?" } }));
     assert_eq!(submit().await.unwrap().text.as_deref(), Some("We had some trouble connecting. Try again?"));
-    world.app_answers(200, json!({ "response_action": "errors", "errors": { "why": "Say more." } }));
+    world.app_answers(200, &json!({ "response_action": "errors", "errors": { "why": "Say more." } }));
     assert_eq!(submit().await.unwrap().text, None);
     let shown = world.slack.views_of(&world.dana).pop().unwrap();
     assert_eq!((shown.open, shown.errors), (true, vec![("why".into(), "Say more.".into())]));

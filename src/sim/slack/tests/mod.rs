@@ -57,7 +57,7 @@ impl Reply {
 
 impl World {
     /// From now on the app answers so.
-    fn app_answers(&self, status: u16, body: impl ToString) {
+    fn app_answers(&self, status: u16, body: &(impl ToString + ?Sized)) {
         self.slack.clear_faults();
         self.slack.add_fault(Rule::new("/app", Action::Answer { status, body: body.to_string() }));
     }
@@ -71,7 +71,7 @@ impl World {
     async fn post(&self, url: &str, token: Option<&str>, body: &Value) -> Result<Reply, reqwest::Error> {
         let client = reqwest::Client::builder().no_proxy().build()?;
         let request = client.post(url).json(body);
-        let request = token.into_iter().fold(request, |request, token| request.bearer_auth(token));
+        let request = token.into_iter().fold(request, reqwest::RequestBuilder::bearer_auth);
         let answer = request.send().await?;
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         let text = answer.text().await?;
