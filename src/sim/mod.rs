@@ -28,10 +28,13 @@
 //! ```
 
 pub mod clock;
+mod exchange;
 pub mod faults;
 pub mod github;
 pub mod gitlab;
 mod ids;
+pub mod mattermost;
 mod percent;
 mod post;
 mod server;
+pub mod slack;
