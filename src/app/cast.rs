@@ -111,6 +111,12 @@ impl App {
 
     /// A vote that came by a button is answered by what the buttons then show.
     fn add_answer(&self, commit: &mut Commit, ballot: &Ballot, text: Prose) -> Result<(), Stopped> {
+        if let Some(to) = &ballot.aside {
+            let terms = self.desk(&ballot.deployment.forge())?.forge.terms();
+            let (to, text) = (to.clone(), text.in_terms(&terms));
+            commit.jobs.push(self.effect(Effect::Whisper { to, text, choices: Vec::new() }, ballot.at)?);
+            return Ok(());
+        }
         let Source::Comment { comment, line } = &ballot.source else { return Ok(()) };
         let native = ballot.deployment.as_str().rsplit('/').next().unwrap_or_default();
         let marker = format!("{line}-{native}");

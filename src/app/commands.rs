@@ -5,11 +5,12 @@ use super::observe::change;
 use super::targets::Chosen;
 use super::{App, Desk, Stopped};
 use crate::domain::actor::Account;
+use crate::domain::chat::{Aside, ChannelId};
 use crate::domain::command::{Command, Misunderstood, Verb};
 use crate::domain::decide::{eligibility, newest_words};
 use crate::domain::deployment::{Deployment, Status};
 use crate::domain::effect::{Ballot, Effect, shown_by};
-use crate::domain::id::{CommentRef, Conversation, DeploymentId, Project};
+use crate::domain::id::{ChatName, CommentRef, Conversation, DeploymentId, Project};
 use crate::domain::ledger::{Entry, Hold, Outcome, RuleStanding, Source, Undone, Vote, Word};
 use crate::domain::policy::VoteAs;
 use crate::domain::verdict::{self, Verdict, WhyNot};
@@ -34,11 +35,25 @@ pub struct Speaker {
     /// When they wrote, by the forge.
     pub at: Timestamp,
     /// Where they spoke.
-    pub conversation: Conversation,
+    pub here: Here,
     /// How commands are spelt to them.
     pub spelling: Spelling,
     /// The project they wrote in.
     pub project: Project,
+}
+
+/// Where somebody speaks: names mean what is shown there.
+#[derive(Clone, Debug)]
+pub enum Here {
+    /// On a forge.
+    Conversation(Conversation),
+    /// In a chat.
+    Channel {
+        /// The chat.
+        chat: ChatName,
+        /// Its channel.
+        channel: ChannelId,
+    },
 }
 
 /// What is to be written for one comment.
@@ -117,7 +132,8 @@ impl App {
                 decided.extend(targets.iter().map(|d| d.id().clone()));
             }
             let source = Source::Comment { comment: comment.clone(), line: command.line };
-            let spoken = Spoken { speaker, verb: command.verb, reason: reason.as_deref(), source };
+            let spoken =
+                Spoken { speaker, verb: command.verb, reason: reason.as_deref(), source, aside: None };
             for deployment in &targets {
                 let seen = stage.listed.get(&deployment.description.native);
                 self.carry_out(&mut plan, &spoken, deployment, seen).await?;
@@ -184,6 +200,8 @@ pub struct Spoken<'a> {
     pub reason: Option<&'a str>,
     /// Where it was spoken.
     pub source: Source,
+    /// Where they are answered, in a chat.
+    pub aside: Option<&'a Aside>,
 }
 
 /// What a deciding command is about.
@@ -248,6 +266,7 @@ impl Spoken<'_> {
             reason: self.reason.map(str::to_owned),
             at: self.speaker.at,
             source: self.source.clone(),
+            aside: self.aside.cloned(),
             represented_as: chosen.and_then(|index| rules.get(index)).and_then(|rule| rule.label.clone()),
         }
     }

@@ -7,7 +7,7 @@ use super::{App, Desk, Stopped};
 use crate::domain::decide::approvers;
 use crate::domain::deployment::{Deployment, Status};
 use crate::domain::effect::{Ballot, Effect, Look};
-use crate::domain::id::{Conversation, DeploymentId, ForgeName};
+use crate::domain::id::{Conversation, DeploymentId, ForgeName, PlatformName};
 use crate::domain::ledger::{Entry, Hold, Outcome, Undone, Word};
 use crate::domain::policy::{Gate, VoteAs};
 use crate::domain::verdict;
@@ -73,11 +73,23 @@ impl App {
         let releasing = Entry::Releasing { approvers: approvers(&decided), policy: case.policy_digest() };
         let mut commit = Commit::at(self.clock.now());
         commit.changes.push(change(&deployment, vec![releasing.clone()]));
-        commit.unless_waiting.extend(deployment.description.conversation.iter().map(Conversation::key));
+        commit.unless_waiting = self.spoken_at(&deployment).await?;
         self.store.commit(commit).await?;
         let mut deployment = deployment;
         deployment.add(releasing);
         Ok(Some((deployment, case)))
+    }
+
+    /// The keys of what may have been said on a deployment: in its conversation, and where its messages stand.
+    async fn spoken_at(&self, deployment: &Deployment) -> Result<Vec<String>, Stopped> {
+        let description = &deployment.description;
+        let mut keys: Vec<String> = description.conversation.iter().map(Conversation::key).collect();
+        if let Some(notify) = &description.notify {
+            for posting in self.store.postings_about(&notify.subject).await? {
+                keys.extend(posting.message.iter().map(|m| m.channel.key(&posting.channel.chat)));
+            }
+        }
+        Ok(keys)
     }
 
     /// Proven not released and no longer approved: back to blocked.
@@ -314,26 +326,28 @@ impl App {
     /// The job that carries an effect.
     pub fn effect(&self, effect: Effect, order: Timestamp) -> Result<NewJob, Stopped> {
         let (lane, key, dedupe) = address(&effect);
-        let forge = self.forge_of(&effect)?;
-        Ok(NewJob { lane, key, forge, work: Work::Effect(effect), run_at: self.clock.now(), order, dedupe })
+        let platform = self.platform_of(&effect)?;
+        let run_at = self.clock.now();
+        Ok(NewJob { lane, key, platform, work: Work::Effect(effect), run_at, order, dedupe })
     }
 
-    fn forge_of(&self, effect: &Effect) -> Result<ForgeName, Stopped> {
-        let name = match effect {
+    /// The forge or chat that an effect is for. One that the configuration no longer has is an error.
+    fn platform_of(&self, effect: &Effect) -> Result<PlatformName, Stopped> {
+        let forge = match effect {
+            Effect::SyncNotice { channel, .. } => return Ok((&channel.chat).into()),
+            Effect::Whisper { to, .. } => return Ok((&to.chat).into()),
             Effect::Release { deployment }
             | Effect::Reject { deployment }
             | Effect::SyncButtons { deployment }
             | Effect::Report { deployment }
-            | Effect::CastVote(Ballot { deployment, .. }) => {
-                ForgeName::new(deployment.as_str().split('/').next().unwrap_or_default())
-            }
+            | Effect::CastVote(Ballot { deployment, .. }) => deployment.forge(),
             Effect::SyncCard { conversation } | Effect::Say { at: conversation, .. } => {
                 conversation.forge.clone()
             }
             Effect::Reply { to, .. } | Effect::React { to } => to.conversation.forge.clone(),
         };
-        self.desk(&name)?;
-        Ok(name)
+        self.desk(&forge)?;
+        Ok((&forge).into())
     }
 
     /// A job that looks again.
@@ -343,7 +357,7 @@ impl App {
         NewJob {
             lane: Lane::Look,
             key,
-            forge: forge.clone(),
+            platform: forge.into(),
             work: Work::Look(look),
             run_at,
             order: run_at,
@@ -390,6 +404,13 @@ fn address(effect: &Effect) -> (Lane, String, Option<String>) {
         }
         Effect::Report { deployment } => {
             (Lane::Card, format!("report:{deployment}"), Some(format!("report:{deployment}")))
+        }
+        Effect::SyncNotice { channel, subject } => {
+            let mark = format!("notice:{channel}/{subject}");
+            (Lane::Card, mark.clone(), Some(mark))
+        }
+        Effect::Whisper { to, .. } => {
+            (Lane::Reply, format!("{}/{}/{}", to.chat, to.channel.as_str(), to.user), None)
         }
         Effect::Reply { to, marker, .. } => (Lane::Reply, format!("{}/{marker}", to.key()), None),
         Effect::Say { at, marker, .. } => (Lane::Reply, format!("{}/{marker}", at.key()), None),

@@ -1,9 +1,17 @@
 //! Intake: verified bytes become a stored delivery with its jobs. It decides nothing.
 
 use super::App;
-use crate::ports::inbound::{Inbound, RawDelivery, Received, Rejected};
+use crate::domain::chat::{Act, ChatUser, Chatted};
+use crate::domain::event::Event;
+use crate::ports::chat::Form;
+use crate::ports::inbound::{Inbound, RawDelivery, Received, Rejected, Verified};
 use crate::ports::store::{Accepted, NewDelivery, StoreError};
+use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
+use std::time::Duration;
+
+/// A form that isn't open by then is told to be tried again: the person who waits for it is answered within 3 s.
+const TO_OPEN: Duration = Duration::from_millis(1_500);
 
 /// What became of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +20,8 @@ pub enum Taken {
     Stored(Accepted),
     /// Verified, but none of our business.
     NotOurs(&'static str),
+    /// Verified, and answered by this body.
+    Told(String),
 }
 
 /// Why a request was not taken.
@@ -26,7 +36,7 @@ pub enum NotTaken {
 }
 
 impl App {
-    /// Verifies, normalises and stores; returns after it is durable.
+    /// Verifies, normalises and stores; returns after it is durable. A form that it asks for is opened then, once.
     pub async fn take(
         &self,
         source: &str,
@@ -37,14 +47,43 @@ impl App {
         let verified = match inbound.receive(raw, now)? {
             Received::Ours(verified) => verified,
             Received::NotOurs(why) => return Ok(Taken::NotOurs(why)),
+            Received::Told(body) => return Ok(Taken::Told(body)),
         };
-        let delivery = NewDelivery {
-            source: source.to_owned(),
-            id: verified.id,
-            digest: hex::encode(Sha256::digest(raw.body)),
-            events: verified.events,
-            received_at: now,
-        };
-        Ok(Taken::Stored(self.store.accept(delivery).await?))
+        let Verified { id, events, form } = verified;
+        let digest = hex::encode(Sha256::digest(raw.body));
+        let delivery =
+            NewDelivery { source: source.to_owned(), id: id.clone(), digest, events, received_at: now };
+        let accepted = self.store.accept(delivery).await?;
+        if let (Some(form), Accepted::Stored) = (form, accepted)
+            && !self.is_opened(&form).await
+        {
+            self.store.accept(unopened(source, &id, form, now)).await?;
+        }
+        Ok(Taken::Stored(accepted))
     }
+
+    async fn is_opened(&self, form: &Form) -> bool {
+        let Some(desk) = self.chats.get(&form.aside.chat) else { return false };
+        match tokio::time::timeout(TO_OPEN, desk.chat.open_form(form)).await {
+            Ok(Ok(())) => true,
+            Ok(Err(failure)) => {
+                tracing::warn!(chat = %form.aside.chat, %failure, "a form can't be opened");
+                false
+            }
+            Err(_) => {
+                tracing::warn!(chat = %form.aside.chat, "opening a form took too long");
+                false
+            }
+        }
+    }
+}
+
+/// Tells the worker to say that a form was not opened.
+fn unopened(source: &str, id: &str, form: Form, now: Timestamp) -> NewDelivery {
+    let id = format!("{id}:unopened");
+    let Form { aside, offer, word, .. } = form;
+    let by = ChatUser { id: aside.user.clone(), team: None };
+    let chatted = Chatted { id: id.clone(), by, aside, at: now, act: Act::Unopened { offer, word } };
+    let events = vec![Event::Chatted(Box::new(chatted))];
+    NewDelivery { source: source.to_owned(), digest: String::new(), id, events, received_at: now }
 }

@@ -4,20 +4,26 @@
 //! * [`worker`]: leases jobs and hands each to its use case.
 //! * [`react`]: a comment becomes a decision, written in one commit.
 //! * [`targets`] and [`commands`]: which deployments a command means, and what it comes to.
-//! * [`press`]: a pressed button becomes a decision.
+//! * [`press`]: a button pressed on a forge becomes a decision.
+//! * [`chatted`], [`channel`] and [`links`]: the same for what was done in a chat: what it means, and whose word it is.
 //! * [`gather`]: reads the facts of one decision live from the forge.
 //! * [`people`]: names of the policy become pinned ids; who holds what.
 //! * [`open`], [`rounds`] and [`observe`]: a deployment that waits is opened; what happened to it is written.
-//! * [`deliver`]: effects: release, reject, vote, cards, answers, reactions.
+//! * [`deliver`], [`cast`], [`talk`] and [`notices`]: effects: release, reject; votes in a person's name; cards, answers and
+//!   reactions on forges; messages and answers in chats.
 //! * [`recheck`]: looks again, so that what was lost or done elsewhere ends in the same state.
 //! * [`audit`]: walks the whole ledger and checks its chains.
 
 pub mod audit;
 pub mod cast;
+pub mod channel;
+pub mod chatted;
 pub mod commands;
 pub mod deliver;
 pub mod gather;
 pub mod intake;
+pub mod links;
+pub mod notices;
 pub mod observe;
 pub mod open;
 pub mod people;
@@ -30,9 +36,11 @@ pub mod targets;
 pub mod worker;
 
 use crate::domain::actor::Account;
-use crate::domain::id::ForgeName;
+use crate::domain::chat::People;
+use crate::domain::id::{ChatName, ForgeName};
 use crate::domain::policy::Policies;
 use crate::domain::wording::Spelling;
+use crate::ports::chat::Chat;
 use crate::ports::clock::Clock;
 use crate::ports::failure::Failure;
 use crate::ports::forge::{Forge, HookLog};
@@ -52,6 +60,10 @@ pub struct App {
     pub policies: Arc<Policies>,
     /// The forges, by their configured names.
     pub desks: Arc<BTreeMap<ForgeName, Desk>>,
+    /// The chats, by their configured names.
+    pub chats: Arc<BTreeMap<ChatName, ChatDesk>>,
+    /// Every `[[person]]`.
+    pub people: Arc<People>,
 }
 
 /// One forge with its settings.
@@ -67,6 +79,15 @@ pub struct Desk {
     pub log: Option<Arc<dyn HookLog>>,
     /// What is peculiar to this kind of forge.
     pub ways: Ways,
+}
+
+/// One chat with its settings.
+#[derive(Clone)]
+pub struct ChatDesk {
+    /// The chat itself.
+    pub chat: Arc<dyn Chat>,
+    /// Its slash command, `/deploy`.
+    pub command: String,
 }
 
 /// What one kind of forge does otherwise than another.

@@ -4,6 +4,7 @@ use super::observe::change;
 use super::people::known;
 use super::{App, Desk, Stopped};
 use crate::domain::actor::Account;
+use crate::domain::chat::{Notify, Subject};
 use crate::domain::decide::{self, within_reach};
 use crate::domain::deployment::{Creators, Deployment, Description, Status};
 use crate::domain::effect::shown_by;
@@ -61,6 +62,7 @@ impl App {
         description.blocked_at = since(told.blocked_at, sighting);
         description.within_reach = within_reach;
         description.conversation = Some(place);
+        description.notify = self.notify(entry, &description).await?;
         let now = self.clock.now();
         let mut commit = Commit::at(now);
         for effect in shown_by(&description) {
@@ -109,6 +111,28 @@ impl App {
         let mut commit = Commit::at(self.clock.now());
         commit.changes.push(change(deployment, vec![Entry::Placed { conversation }]));
         self.commit_opening(commit).await
+    }
+
+    /// Where it is told in chats.
+    async fn notify(
+        &self,
+        entry: &policy::Entry,
+        description: &Description,
+    ) -> Result<Option<Notify>, Stopped> {
+        if entry.notify.is_empty() {
+            return Ok(None);
+        }
+        let Description { forge, project, run, environment, job_name, order, .. } = description;
+        let mut earlier = 0;
+        for id in self.store.of_run(forge, project.id, *run).await? {
+            let Some(known) = self.store.deployment(&id).await?.map(|known| known.description) else {
+                continue;
+            };
+            let same_job = known.environment == *environment && known.job_name == *job_name;
+            earlier += usize::from(same_job && known.order < *order);
+        }
+        let channels = entry.notify.clone();
+        Ok(Some(Notify { subject: Subject::of(description, earlier), channels }))
     }
 
     /// Another worker may have opened it a moment ago: that is just as well.
@@ -177,6 +201,7 @@ impl App {
             gate,
             creators: listed_creators(sighting),
             conversation: None,
+            notify: None,
             within_reach: None,
         })
     }

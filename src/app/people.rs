@@ -98,7 +98,7 @@ impl App {
 
     /// The id a policy's user name means: the one it meant first. A name that
     /// was never resolved is looked up and pinned; one that nobody has is nobody.
-    async fn resolve_user(&self, desk: &Desk, name: &str) -> Result<Known<Option<UserId>>, Stopped> {
+    pub async fn resolve_user(&self, desk: &Desk, name: &str) -> Result<Known<Option<UserId>>, Stopped> {
         let forge = desk.forge.name();
         let name = name.to_lowercase();
         if let Some(id) = self.store.pinned(forge, "user", &name).await? {

@@ -1,7 +1,7 @@
 //! A pressed button becomes a decision, like a command that says the same. What it came to is shown by the
 //! card and the buttons; only a refusal is answered, once for each person and deployment.
 
-use super::commands::{Plan, Speaker, Spoken};
+use super::commands::{Here, Plan, Speaker, Spoken};
 use super::worker::Task;
 use super::{App, Desk, Stopped};
 use crate::domain::actor::Account;
@@ -58,8 +58,8 @@ impl App {
         }
         let speaker = Speaker {
             account: account.clone(),
-            at: pressed_at(task, deployment, account),
-            conversation: press.conversation.clone(),
+            at: pressed_at(task.created_at(), deployment, account),
+            here: Here::Conversation(press.conversation.clone()),
             spelling: desk.spelling(&desk.forge.me().await?),
             project: deployment.description.project.clone(),
         };
@@ -70,7 +70,7 @@ impl App {
         };
         let source = Source::Button { press: press.id.clone() };
         let mut plan = Plan::saying(Prose::default());
-        let spoken = Spoken { speaker: &speaker, verb, reason, source };
+        let spoken = Spoken { speaker: &speaker, verb, reason, source, aside: None };
         self.carry_out(&mut plan, &spoken, deployment, None).await?;
         Ok(plan)
     }
@@ -103,7 +103,7 @@ impl App {
         let forge = &press.conversation.forge;
         let taken = |source: String, outcome: &str| TakenCommand {
             source,
-            conversation: press.conversation.clone(),
+            place: press.conversation.key(),
             line: TakenCommand::WHOLE,
             by: account.id,
             at: task.created_at(),
@@ -137,8 +137,8 @@ impl App {
 
 /// A press has no time of its own. It came by our clock, and comments are written by the forge's: it is
 /// never older than what the presser had said when the buttons were shown.
-fn pressed_at(task: &Task, deployment: &Deployment, account: &Account) -> Timestamp {
+pub fn pressed_at(taken: Timestamp, deployment: &Deployment, account: &Account) -> Timestamp {
     let words = newest_words(&deployment.votes);
     let earlier = words.get(&account.id).map(|vote| vote.at + SignedDuration::from_millis(1));
-    earlier.map_or(task.created_at(), |earlier| earlier.max(task.created_at()))
+    earlier.map_or(taken, |earlier| earlier.max(taken))
 }

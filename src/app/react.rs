@@ -1,6 +1,6 @@
 //! A comment becomes a decision: read it again, understand it, gather, decide, and write one commit.
 
-use super::commands::{Plan, Speaker};
+use super::commands::{Here, Plan, Speaker};
 use super::worker::Task;
 use super::{App, Desk, Stopped};
 use crate::domain::command::{self, Command, MOST_COMMANDS, Misunderstood, Surface};
@@ -69,8 +69,8 @@ impl App {
         if account.bot {
             return self.ignore(task, &comment, "a bot's").await;
         }
-        let (spelling, conversation) = (desk.spelling(&me), at.conversation.clone());
-        let speaker = Speaker { account, at: comment.created_at, conversation, spelling, project };
+        let (spelling, here) = (desk.spelling(&me), Here::Conversation(at.conversation.clone()));
+        let speaker = Speaker { account, at: comment.created_at, here, spelling, project };
         let outdated = self.outdated(desk, &comment).await?;
         let touched = matches!(trust, Trust::Touched);
         let scene = Scene { desk, speaker, comment: comment.at, touched, outdated, covered };
@@ -82,7 +82,7 @@ impl App {
         let mut commit = self.finishing(task);
         commit.commands.push(TakenCommand {
             source: comment.at.key(),
-            conversation: comment.at.conversation.clone(),
+            place: comment.at.conversation.key(),
             line: TakenCommand::WHOLE,
             by: comment.author,
             at: comment.created_at,
@@ -135,7 +135,7 @@ impl App {
         let mut commit = self.finishing(task);
         commit.commands.push(TakenCommand {
             source: scene.comment.key(),
-            conversation: speaker.conversation.clone(),
+            place: scene.comment.conversation.key(),
             line: TakenCommand::WHOLE,
             by: speaker.account.id,
             at: speaker.at,
@@ -172,12 +172,12 @@ impl App {
         if text.0.is_empty() {
             return Ok(None);
         }
-        let Speaker { account, conversation, project, .. } = &scene.speaker;
+        let Speaker { account, project, .. } = &scene.speaker;
         if named {
             return Ok(Some(text));
         }
         let since = self.clock.now() - ANSWER_WINDOW;
-        let answered = self.store.answers_to(conversation, account.id, since).await?;
+        let answered = self.store.answers_to(&scene.comment.conversation.key(), account.id, since).await?;
         if answered < MOST_ANSWERS || self.is_named(scene.desk, project, account.id).await? {
             return Ok(Some(text));
         }

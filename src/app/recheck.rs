@@ -391,7 +391,7 @@ fn polled(comment: &Comment, now: Timestamp) -> NewJob {
     NewJob {
         lane: Lane::Decide,
         key: event.key(),
-        forge: event.forge().clone(),
+        platform: event.platform(),
         run_at: now,
         order: comment.created_at,
         dedupe: Some(format!("comment:{}", comment.at.key())),

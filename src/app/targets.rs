@@ -1,13 +1,14 @@
 //! What a command's target comes to: which deployments it means.
 
-use super::commands::{MOST_SHOWN, Speaker};
+use super::commands::{Here, MOST_SHOWN, Speaker};
 use super::{App, Desk, Stopped};
 use crate::app::open::Told;
 use crate::domain::card::newest_run;
+use crate::domain::chat::ChannelId;
 use crate::domain::command::{Command, Resolved, Target, TargetError, Verb};
 use crate::domain::deployment::{Deployment, Description};
-use crate::domain::id::Native;
-use crate::domain::wording::{Prose, answer, help};
+use crate::domain::id::{ChatName, ForgeName, Native, ProjectId};
+use crate::domain::wording::{Prose, answer, chat, help};
 use crate::ports::forge::{Progress, Sighting};
 use crate::ports::store::Room;
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,16 +41,44 @@ pub enum Chosen {
 impl App {
     /// What stands on this conversation's stage.
     pub async fn stage(&self, desk: &Desk, speaker: &Speaker) -> Result<Stage, Stopped> {
-        let conversation = &speaker.conversation;
-        let here = self.store.deployments_in(conversation, MOST_SHOWN).await?;
-        let all =
-            self.store.deployments_of(desk.forge.name(), conversation.project, None, MOST_NAMES).await?;
+        let (here, room) = match &speaker.here {
+            Here::Conversation(conversation) => {
+                let here = self.store.deployments_in(conversation, MOST_SHOWN).await?;
+                (here, self.store.room(conversation).await?)
+            }
+            Here::Channel { chat, channel } => {
+                self.announced_in((chat, channel), desk.forge.name(), speaker.project.id).await?
+            }
+        };
+        let all = self.store.deployments_of(desk.forge.name(), speaker.project.id, None, MOST_NAMES).await?;
         let mut environments: Vec<String> =
             here.iter().chain(&all).map(|d| d.description.environment.clone()).collect();
         environments.sort_unstable();
         environments.dedup();
-        let room = self.store.room(conversation).await?;
         Ok(Stage { here, environments, room, listed: BTreeMap::new(), looked: false })
+    }
+
+    /// Deployments of a project that were announced in a channel, and since when each is shown there.
+    async fn announced_in(
+        &self,
+        (chat, channel): (&ChatName, &ChannelId),
+        forge: &ForgeName,
+        project: ProjectId,
+    ) -> Result<(Vec<Deployment>, Room), Stopped> {
+        let (mut here, mut room) = (Vec::new(), Room::default());
+        for posting in self.store.postings_in(chat, channel, MOST_SHOWN).await? {
+            let about = self.store.deployments_about(&posting.subject).await?;
+            let since = posting.shown.first().map(|(_, at)| *at);
+            for deployment in about {
+                let description = &deployment.description;
+                if description.forge == *forge && description.project.id == project {
+                    room.shown.extend(since.map(|at| (deployment.id().clone(), at)));
+                    here.push(deployment);
+                }
+            }
+        }
+        here.sort_by_key(|d| std::cmp::Reverse(d.age()));
+        Ok((here, room))
     }
 
     /// Finds what a command means. If nothing here fits, the project is looked at once: a hook may have
@@ -131,7 +160,7 @@ impl App {
         };
         let chosen = match target {
             Target::None => without_target(stage, speaker, command.verb),
-            Target::Number(number) => self.by_number(desk, speaker, command.verb, number).await?,
+            Target::Number(number) => self.by_number(desk, (speaker, stage), command.verb, number).await?,
             Target::Environment(name) => by_name(stage, speaker, command.verb, &name),
             Target::Glob { environments, .. } => by_names(stage, speaker, command.verb, &environments),
         };
@@ -141,11 +170,18 @@ impl App {
     async fn by_number(
         &self,
         desk: &Desk,
-        speaker: &Speaker,
+        (speaker, stage): (&Speaker, &Stage),
         verb: Verb,
         number: i64,
     ) -> Result<Chosen, Stopped> {
         let (forge, project) = (desk.forge.name(), speaker.project.id);
+        if matches!(speaker.here, Here::Channel { .. }) {
+            let shown = stage.here.iter().find(|d| d.description.number == number).cloned();
+            return Ok(match shown {
+                Some(deployment) => Chosen::These(vec![deployment]),
+                None => Chosen::Say(chat::unknown_number_here(number)),
+            });
+        }
         match self.store.numbered(forge, project, number).await? {
             None => {
                 if let Some(native) = desk.forge.numbered(number) {
@@ -264,8 +300,10 @@ fn by_names(stage: &Stage, speaker: &Speaker, verb: Verb, names: &[String]) -> C
 /// when the comment was written, unless its writer can only have seen an older one.
 fn by_name(stage: &Stage, speaker: &Speaker, verb: Verb, name: &str) -> Chosen {
     let all: Vec<&Deployment> = stage.here.iter().filter(|d| d.description.environment == name).collect();
+    // Whoever sees it on a card knows that it waits, whatever two clocks say.
+    let seen = |d: &Deployment| stage.room.shown.iter().any(|(id, at)| id == d.id() && *at <= speaker.at);
     let then: Vec<&Deployment> =
-        all.iter().copied().filter(|d| d.description.blocked_at <= speaker.at).collect();
+        all.iter().copied().filter(|d| d.description.blocked_at <= speaker.at || seen(d)).collect();
     let Some(newest) = newest_run(then.iter().copied()) else {
         return Chosen::Say(match all.first() {
             Some(later) => answer::not_yet_blocked(&later.description),

@@ -3,6 +3,7 @@
 use super::{App, Stopped};
 use crate::app::open::Told;
 use crate::domain::actor::Account;
+use crate::domain::chat::Aside;
 use crate::domain::effect::{Ballot, Effect};
 use crate::domain::event::{Event, Heard};
 use crate::domain::id::{CommentRef, UserId};
@@ -192,6 +193,7 @@ impl Worker {
                 app.done(task).await
             }
             Work::Event(Event::Pressed(press)) => app.press(task, press).await,
+            Work::Event(Event::Chatted(chatted)) => app.chatted(task, chatted).await,
             Work::Event(Event::SomethingWaits { forge, project }) => {
                 let desk = app.desk(forge)?;
                 let project = app.project_of(desk, *project).await?;
@@ -207,6 +209,12 @@ impl Worker {
             Work::Effect(Effect::SyncCard { conversation }) => app.sync_card(task, conversation).await,
             Work::Effect(Effect::SyncButtons { deployment }) => app.sync_buttons(task, deployment).await,
             Work::Effect(Effect::Report { deployment }) => app.report(task, deployment).await,
+            Work::Effect(Effect::SyncNotice { channel, subject }) => {
+                app.sync_notice(task, channel, subject).await
+            }
+            Work::Effect(Effect::Whisper { to, text, choices }) => {
+                app.whisper(task, to, (text, choices)).await
+            }
             Work::Effect(Effect::Reply { to, whom, marker, text }) => {
                 app.reply(task, (to, whom), marker, text).await
             }
@@ -235,7 +243,7 @@ impl Worker {
                 // A time that is over already (a clock ahead of the forge's) is no leave to call at once.
                 let wait = SignedDuration::try_from(wait).unwrap_or(LONGEST);
                 let until = now + wait.clamp(SOON, SignedDuration::from_hours(1));
-                self.app.store.pause(&job.forge, until).await?;
+                self.app.store.pause(&job.platform, until).await?;
                 self.app.store.postpone(&job.lease, until, &why, true).await
             }
             Stopped::Forge(Failure::Unreadable(_)) | Stopped::OutOfTime if is_poisoned(job) => {
@@ -284,6 +292,10 @@ impl Worker {
         tracing::error!(job = job.lease.job, key = job.key, why, "a job was given up");
         let mut commit = Commit::at(now);
         commit.finish = Some(Finish::Dead(job.lease.clone(), why.to_owned()));
+        if let Some(to) = unanswered_aside(&job.work) {
+            let whisper = Effect::Whisper { to, text: answer::gave_up(), choices: Vec::new() };
+            commit.jobs.extend(self.app.effect(whisper, now).ok());
+        }
         if let Some((to, whom)) = unanswered(&job.work) {
             let reply = Effect::Reply { to, whom, marker: "gave-up".to_owned(), text: answer::gave_up() };
             commit.jobs.extend(self.app.effect(reply, now).ok());
@@ -334,6 +346,15 @@ fn unanswered(work: &Work) -> Option<(CommentRef, Account)> {
     }
 }
 
+/// Where somebody in a chat waits for the answer of a job that is given up.
+fn unanswered_aside(work: &Work) -> Option<Aside> {
+    match work {
+        Work::Event(Event::Chatted(chatted)) => Some(chatted.aside.clone()),
+        Work::Effect(Effect::CastVote(Ballot { aside, .. })) => aside.clone(),
+        Work::Event(_) | Work::Effect(_) | Work::Look(_) => None,
+    }
+}
+
 /// The comment of a job that is given up. Whose it is may never have been read: then it is nobody's.
 fn given_up(work: &Work) -> Option<TakenCommand> {
     let Work::Event(Event::Commented { comment, at, heard }) = work else { return None };
@@ -343,7 +364,7 @@ fn given_up(work: &Work) -> Option<TakenCommand> {
     };
     Some(TakenCommand {
         source: comment.key(),
-        conversation: comment.conversation.clone(),
+        place: comment.conversation.key(),
         line: TakenCommand::WHOLE,
         by,
         at: *at,
@@ -368,6 +389,8 @@ fn may_die(work: &Work) -> bool {
             | Effect::SyncCard { .. }
             | Effect::SyncButtons { .. }
             | Effect::Report { .. }
+            | Effect::SyncNotice { .. }
+            | Effect::Whisper { .. }
             | Effect::Reply { .. }
             | Effect::Say { .. }
             | Effect::React { .. },

@@ -120,7 +120,14 @@ pub async fn build_by(
         sources.insert(settings.name.to_string(), github_inbound(settings)?);
     }
     let policies = Arc::new(config.policies.clone());
-    let app = App { store: Arc::clone(&store) as _, clock, policies, desks: Arc::new(desks) };
+    let app = App {
+        store: Arc::clone(&store) as _,
+        clock,
+        policies,
+        desks: Arc::new(desks),
+        chats: Arc::default(),
+        people: Arc::default(),
+    };
     let (wake, pulse) = (Arc::new(Notify::new()), Arc::new(Pulse::default()));
     store.listen(Arc::clone(&wake));
     let worker = Worker::new(app.clone(), Arc::clone(&wake));

@@ -71,7 +71,16 @@ impl Checker<'_> {
             start_when_approved: start_when_approved?,
         };
         let on = on?.name.clone()?;
-        let entry = Entry { on, project: project?, name: name?, gate: gate?, vote_as: vote_as?, policy };
+        let entry = Entry {
+            on,
+            project: project?,
+            name: name?,
+            gate: gate?,
+            vote_as: vote_as?,
+            policy,
+            notify: Vec::new(),
+            mention: false,
+        };
         self.warn_of_shadow(&entry, earlier, at);
         Some(entry)
     }

@@ -1,6 +1,7 @@
 //! A deployment as we keep it: what it is, and where it stands.
 
 use super::actor::{Account, Known};
+use super::chat::Notify;
 use super::id::{Conversation, DeploymentId, ForgeName, Native, Project};
 use super::ledger::{Entry, Hold, Outcome, RuleStanding, Vote};
 use super::policy::Gate;
@@ -166,6 +167,9 @@ pub struct Description {
     pub creators: Creators,
     /// Where its card stands and its commands are given; `None` when recorded silently.
     pub conversation: Option<Conversation>,
+    /// Where it is told in chats; `None` when nowhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notify: Option<Notify>,
     /// Whether the people whom the policy names could fill its rules at all; `None` when not known.
     pub within_reach: Option<bool>,
 }

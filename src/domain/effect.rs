@@ -1,6 +1,7 @@
 //! What the world is to be told. Written with the decision, delivered from the queue.
 
 use super::actor::Account;
+use super::chat::{Aside, Channel, Choice, Subject};
 use super::deployment::Description;
 use super::id::{CommentRef, Conversation, DeploymentId, ForgeName, Place, ProjectId};
 use super::ledger::{Source, Word};
@@ -40,6 +41,22 @@ pub enum Effect {
         /// Which.
         deployment: DeploymentId,
     },
+    /// Bring a message in a channel up to date, and tell in its thread what is new.
+    SyncNotice {
+        /// The channel.
+        channel: Channel,
+        /// What it is about.
+        subject: Subject,
+    },
+    /// Answer one person in a chat, so that nobody else sees it.
+    Whisper {
+        /// Where.
+        to: Aside,
+        /// The whole answer.
+        text: Prose,
+        /// What can be chosen by a button.
+        choices: Vec<Choice>,
+    },
     /// Answer a comment, once.
     Reply {
         /// Which comment.
@@ -69,9 +86,10 @@ pub enum Effect {
 
 /// Everything that shows how a deployment stands, to be brought up to date when it changes.
 pub fn shown_by(deployment: &Description) -> Vec<Effect> {
-    let Some(conversation) = deployment.conversation.clone() else { return Vec::new() };
+    let mut effects = noticed_by(deployment);
+    let Some(conversation) = deployment.conversation.clone() else { return effects };
     let in_a_request = matches!(conversation.place, Place::MergeRequest(_));
-    let mut effects = vec![Effect::SyncCard { conversation }];
+    effects.push(Effect::SyncCard { conversation });
     match deployment.gate {
         Gate::Native | Gate::ManualJob => {}
         Gate::ProtectionRule => {
@@ -83,6 +101,14 @@ pub fn shown_by(deployment: &Description) -> Vec<Effect> {
         }
     }
     effects
+}
+
+/// The messages in channels that show how a deployment stands.
+pub fn noticed_by(deployment: &Description) -> Vec<Effect> {
+    let Some(notify) = &deployment.notify else { return Vec::new() };
+    let sync =
+        |channel: &Channel| Effect::SyncNotice { channel: channel.clone(), subject: notify.subject.clone() };
+    notify.channels.iter().map(sync).collect()
 }
 
 /// A vote on its way to the forge, in a person's name.
@@ -102,6 +128,9 @@ pub struct Ballot {
     pub source: Source,
     /// The rule that our matching chose for them, by the forge's label.
     pub represented_as: Option<String>,
+    /// Where they are answered, if they spoke in a chat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aside: Option<Aside>,
 }
 
 /// Work that nobody asked for: looking again.

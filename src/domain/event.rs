@@ -1,6 +1,7 @@
 //! What a delivery says, in the house's words. An event only says where to look.
 
-use super::id::{CommentRef, Conversation, ForgeName, Native, ProjectId, UserId};
+use super::chat::Chatted;
+use super::id::{CommentRef, Conversation, ForgeName, Native, PlatformName, ProjectId, UserId};
 use super::ledger::Word;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -64,6 +65,9 @@ pub enum Event {
     },
     /// Somebody pressed a button of ours. Who it was stands nowhere else, so the signed delivery is believed.
     Pressed(Press),
+    /// Somebody did something in a chat. Who and what it was stands nowhere else, so the delivery is believed as far as
+    /// it proves itself; whether they have a say is asked of the chat.
+    Chatted(Box<Chatted>),
     /// Something in a project may wait (earlier forges tell no more).
     SomethingWaits {
         /// The forge.
@@ -117,21 +121,23 @@ impl Event {
             Self::RunChanged { forge, project, run, .. } => format!("{forge}/{}/run/{run}", project.0),
             Self::ReachChanged { forge } => format!("{forge}/reach"),
             Self::Pressed(press) => press.conversation.key(),
+            Self::Chatted(chatted) => chatted.aside.channel.key(&chatted.aside.chat),
             Self::SomethingWaits { forge, project } => format!("{forge}/{}", project.0),
             Self::MergeRequestApproved { conversation, .. } => conversation.key(),
         }
     }
 
-    /// The forge it came from.
-    pub fn forge(&self) -> &ForgeName {
+    /// The forge or chat it came from.
+    pub fn platform(&self) -> PlatformName {
         match self {
-            Self::Commented { comment, .. } => &comment.conversation.forge,
+            Self::Commented { comment, .. } => (&comment.conversation.forge).into(),
             Self::DeploymentChanged { forge, .. }
             | Self::RunChanged { forge, .. }
             | Self::ReachChanged { forge }
-            | Self::SomethingWaits { forge, .. } => forge,
-            Self::Pressed(press) => &press.conversation.forge,
-            Self::MergeRequestApproved { conversation, .. } => &conversation.forge,
+            | Self::SomethingWaits { forge, .. } => forge.into(),
+            Self::Pressed(press) => (&press.conversation.forge).into(),
+            Self::Chatted(chatted) => (&chatted.aside.chat).into(),
+            Self::MergeRequestApproved { conversation, .. } => (&conversation.forge).into(),
         }
     }
 }

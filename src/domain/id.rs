@@ -26,6 +26,64 @@ impl fmt::Display for ForgeName {
     }
 }
 
+/// The configured name of a chat: last part of its hook path, and what `notify` begins with.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ChatName(String);
+
+impl ChatName {
+    /// Wraps a configured name; the configuration has checked its characters.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self(name.into())
+    }
+
+    /// The name as configured.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ChatName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A forge or a chat, by its configured name: no two share one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PlatformName(String);
+
+impl PlatformName {
+    /// Wraps a configured name.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self(name.into())
+    }
+
+    /// The name as configured.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for PlatformName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<&ForgeName> for PlatformName {
+    fn from(name: &ForgeName) -> Self {
+        Self(name.0.clone())
+    }
+}
+
+impl From<&ChatName> for PlatformName {
+    fn from(name: &ChatName) -> Self {
+        Self(name.0.clone())
+    }
+}
+
 /// A user account's number on its forge. Accounts are compared by this, never by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -92,6 +150,11 @@ impl DeploymentId {
     /// Reads an identity back from the store or an address.
     pub fn from_stored(text: impl Into<String>) -> Self {
         Self(text.into())
+    }
+
+    /// The forge it is on.
+    pub fn forge(&self) -> ForgeName {
+        ForgeName::new(self.0.split('/').next().unwrap_or_default())
     }
 
     /// The identity as text.

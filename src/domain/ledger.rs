@@ -1,8 +1,9 @@
 //! The ledger: what was decided, by whom, when, under which policy. Append-only, hash-chained per deployment.
 
 use super::actor::Account;
+use super::chat::ChannelId;
 use super::deployment::{Description, Status};
-use super::id::{CommentRef, Conversation, DeploymentId};
+use super::id::{ChatName, CommentRef, Conversation, DeploymentId};
 use super::policy::Grantee;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -40,6 +41,17 @@ pub enum Source {
     Button {
         /// The platform's id of the press.
         press: String,
+    },
+    /// A chat, by an account there that is linked to the voter's.
+    Chat {
+        /// The chat.
+        chat: ChatName,
+        /// Its channel.
+        channel: ChannelId,
+        /// The chat's id of the account that spoke.
+        user: String,
+        /// The chat's id of the act.
+        act: String,
     },
 }
 

@@ -2,6 +2,7 @@
 
 pub mod actor;
 pub mod card;
+pub mod chat;
 pub mod command;
 pub mod decide;
 pub mod deployment;
@@ -12,6 +13,7 @@ pub mod glob;
 pub mod id;
 pub mod ledger;
 pub mod matching;
+pub mod notice;
 pub mod policy;
 pub mod verdict;
 pub mod wording;

@@ -1,5 +1,6 @@
 //! Who must approve: the policy of one environment, and the book in which it is looked up.
 
+use super::chat::Channel;
 use super::glob::Glob;
 use super::id::{ForgeName, UserId};
 use serde::{Deserialize, Serialize};
@@ -149,6 +150,10 @@ pub struct Entry {
     /// What is asked for. Its rules are empty where the forge's own rules decide
     /// (`vote_as = "sudo"` with gate `native`): they are then read with the facts.
     pub policy: Policy,
+    /// Channels that are told when something waits.
+    pub notify: Vec<Channel>,
+    /// People who can still make a difference are mentioned there.
+    pub mention: bool,
 }
 
 /// Every `[[environment]]` entry, in the order of the file: the first match wins.

@@ -2,7 +2,7 @@
 //! a quick action.
 
 use crate::domain::actor::Account;
-use crate::domain::wording::{Block, Prose, Span, Term};
+use crate::domain::wording::{Block, Prose, Span, Terms, utc};
 use url::Url;
 
 /// The longest piece of foreign text that is shown, in characters.
@@ -10,29 +10,8 @@ pub const LONGEST: usize = 500;
 /// Breaks a word for the forges' reference filters and stays unseen by people.
 const BREAK: char = '\u{200b}';
 
-/// What a forge calls the things that every forge has.
-#[derive(Clone, Copy, Debug)]
-pub struct Dialect {
-    /// The product.
-    pub forge: &'static str,
-    /// Its merge requests.
-    pub request: &'static str,
-    /// Its pipelines.
-    pub pipeline: &'static str,
-}
-
-impl Dialect {
-    fn word(&self, term: Term) -> &'static str {
-        match term {
-            Term::Forge => self.forge,
-            Term::Request => self.request,
-            Term::Pipeline => self.pipeline,
-        }
-    }
-}
-
 /// The whole text of a comment, with a marker behind it that people don't see; none where there is no marker.
-pub fn render(prose: &Prose, marker: &str, dialect: &Dialect) -> String {
+pub fn render(prose: &Prose, marker: &str, terms: &Terms) -> String {
     let mut text = String::new();
     let mut after_item = false;
     for block in &prose.0 {
@@ -45,7 +24,7 @@ pub fn render(prose: &Prose, marker: &str, dialect: &Dialect) -> String {
             text.push_str(if item && after_item { "\n" } else { "\n\n" });
         }
         text.push_str(&lead);
-        text.extend(spans.0.iter().map(|part| span(part, dialect)));
+        text.extend(spans.0.iter().map(|part| span(part, terms)));
         after_item = item;
     }
     if !marker.is_empty() {
@@ -72,7 +51,7 @@ fn no_quick_action(line: &str) -> String {
     if bare.starts_with('/') { format!("{BREAK}{bare}") } else { line.to_owned() }
 }
 
-fn span(span: &Span, dialect: &Dialect) -> String {
+fn span(span: &Span, terms: &Terms) -> String {
     match span {
         Span::Text(words) => own(words),
         Span::Strong(words) => format!("**{}**", own(words)),
@@ -80,7 +59,8 @@ fn span(span: &Span, dialect: &Dialect) -> String {
         Span::Code(words) => code(words),
         Span::Person(account) => inline(&account.username),
         Span::Mention(account) => mention(account),
-        Span::Term(term) => dialect.word(*term).to_owned(),
+        Span::When(at) => utc(*at),
+        Span::Term(term) => terms.word(*term).to_owned(),
         Span::Link { label, url } => link(label, url),
     }
 }
@@ -214,7 +194,7 @@ mod tests {
     use proptest::prelude::*;
     use rstest::rstest;
 
-    const DIALECT: Dialect = Dialect { forge: "GitLab", request: "merge request", pipeline: "pipeline" };
+    const TERMS: Terms = Terms { forge: "GitLab", request: "merge request", pipeline: "pipeline" };
 
     fn account(username: &str) -> Account {
         Account { id: UserId(1), username: username.to_owned(), bot: false }
@@ -279,9 +259,9 @@ mod tests {
 
     #[test]
     fn only_a_mention_notifies() {
-        assert_eq!(span(&Span::Mention(account("dana.d-1")), &DIALECT), "@dana.d-1");
-        assert_eq!(span(&Span::Person(account("dana")), &DIALECT), "dana");
-        assert_eq!(span(&Span::Mention(account("dana\n/approve")), &DIALECT), "dana /approve");
+        assert_eq!(span(&Span::Mention(account("dana.d-1")), &TERMS), "@dana.d-1");
+        assert_eq!(span(&Span::Person(account("dana")), &TERMS), "dana");
+        assert_eq!(span(&Span::Mention(account("dana\n/approve")), &TERMS), "dana /approve");
     }
 
     #[test]
@@ -301,7 +281,7 @@ mod tests {
             Block::Paragraph(Line(vec![Span::Text("/deploy".into())])),
         ]);
         assert_eq!(
-            render(&prose, "countersign:1", &DIALECT),
+            render(&prose, "countersign:1", &TERMS),
             "### production\n\nWaits for **1 approval**\n\n- `@countersign approve`\n  - \\# no\n\n\
              \u{200b}/deploy\n\n<!-- countersign:1 -->"
         );
@@ -348,7 +328,7 @@ mod tests {
         fn a_whole_comment_runs_nothing(foreign in hostile(), marker in hostile()) {
             let spans = || Line(vec![Span::Foreign(foreign.clone()), Span::Text(" ".into()), Span::Code(foreign.clone())]);
             let prose = Prose(vec![Block::Paragraph(spans()), Block::Item(0, spans()), Block::Heading(spans())]);
-            let text = render(&prose, &marker, &DIALECT);
+            let text = render(&prose, &marker, &TERMS);
             prop_assert!(text.lines().all(|line| !line.trim_start().starts_with('/')));
             // The marker has a line of its own behind an empty one.
             prop_assert_eq!(text.lines().count(), if marker.is_empty() { 5 } else { 7 });

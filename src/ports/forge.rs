@@ -6,8 +6,9 @@ use crate::domain::deployment::Description;
 use crate::domain::facts::Person;
 use crate::domain::id::{CommentRef, Conversation, ForgeName, Native, Project, ProjectId, UserId};
 use crate::domain::ledger::Word;
+use crate::domain::notice::Changes;
 use crate::domain::policy::Rule;
-use crate::domain::wording::Prose;
+use crate::domain::wording::{Prose, Terms};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
@@ -235,6 +236,9 @@ pub trait Lookup: Send + Sync {
         inherited: bool,
         user: UserId,
     ) -> Result<bool, Failure>;
+    /// What a deployment would change: the commits since the last one of its environment that succeeded. Where the
+    /// forge doesn't tell, nothing.
+    async fn changes(&self, project: &Project, environment: &str, sha: &str) -> Result<Changes, Failure>;
     /// Active members of a project with at least this level; at most 100, `None` when there are more.
     async fn members_from(&self, project: ProjectId, level: i32) -> Result<Option<Vec<Account>>, Failure>;
     /// Active members of a group; at most 100, `None` when there are more.
@@ -315,6 +319,8 @@ pub trait Talk: Send + Sync {
     async fn post(&self, at: &Conversation, text: &str) -> Result<Posted, Failure>;
     /// Replaces the text of a comment of ours; `NotFound` when somebody deleted it.
     async fn edit(&self, at: &Conversation, comment: i64, text: &str) -> Result<Posted, Failure>;
+    /// What this forge calls things, for texts about it elsewhere.
+    fn terms(&self) -> Terms;
     /// Prose in this forge's markup, foreign text escaped, with a hidden marker behind it.
     fn render(&self, prose: &Prose, marker: &str) -> String;
     /// Deletes a comment of ours (a duplicate found later).

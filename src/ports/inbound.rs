@@ -1,5 +1,6 @@
 //! Webhooks: from raw bytes to a verified, normalised delivery.
 
+use super::chat::Form;
 use crate::domain::event::Event;
 use jiff::Timestamp;
 
@@ -19,6 +20,8 @@ pub struct Verified {
     pub id: String,
     /// What it says.
     pub events: Vec<Event>,
+    /// A form to be opened once it is on disk: the one call that may follow at once.
+    pub form: Option<Form>,
 }
 
 /// What came of verifying and reading.
@@ -28,6 +31,8 @@ pub enum Received {
     Ours(Verified),
     /// Verified, but none of our business; says why.
     NotOurs(&'static str),
+    /// Verified, and answered by this body at once; nothing is stored.
+    Told(String),
 }
 
 /// Why a delivery was refused. The sentences go into the answer's body.
@@ -41,8 +46,27 @@ pub enum Rejected {
     Unreadable(String),
 }
 
+/// How a source wants to be answered once its delivery is stored, or is none of our business.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// By a status of its own and one JSON line that says what became of it.
+    Forge,
+    /// By 200 and this body, JSON unless it is empty: a person waits, and everything else would be shown to them.
+    Chat(&'static str),
+}
+
 /// One source of webhooks.
 pub trait Inbound: Send + Sync {
+    /// How it is answered.
+    fn manner(&self) -> Manner {
+        Manner::Forge
+    }
+
+    /// The largest body it may send, in bytes.
+    fn largest(&self) -> usize {
+        25 * 1024 * 1024
+    }
+
     /// Verifies the raw bytes, then normalises. Pure but for the clock's reading handed in.
     fn receive(&self, raw: RawDelivery<'_>, now: Timestamp) -> Result<Received, Rejected>;
 }

@@ -1,10 +1,11 @@
 //! What `check` asks of a forge: how it is set up, as far as our tokens may see that. Nothing is changed.
 //!
 //! [`Inspect`] is for a forge that we enter with a person's or a bot's token, [`InspectApp`] for one that knows us
-//! as an App.
+//! as an App, [`InspectChat`] for a chat.
 
 use super::failure::Failure;
 use crate::domain::actor::Account;
+use crate::domain::chat::{Channel, ChannelId, ChatUser};
 use crate::domain::id::{Project, ProjectId};
 use crate::domain::policy::{Grantee, Rule};
 use async_trait::async_trait;
@@ -195,4 +196,45 @@ pub trait InspectApp: Send + Sync {
     async fn environments(&self, project: ProjectId) -> Result<Vec<EnvironmentSeen>, Failure>;
     /// Whether the App's own protection rule is enabled on an environment.
     async fn asks_us(&self, project: ProjectId, environment: &str) -> Result<bool, Failure>;
+}
+
+/// A chat's token, as the chat knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChatCredential {
+    /// The name of its account.
+    pub account: String,
+    /// It is a bot's.
+    pub bot: bool,
+    /// The workspace that it belongs to, where the chat has such.
+    pub team: Option<String>,
+    /// What it is good for; `None` where the chat doesn't tell.
+    pub scopes: Option<Vec<String>>,
+    /// The chat's clock when it answered, to the second.
+    pub answered_at: Option<Timestamp>,
+}
+
+/// A channel, as far as messages depend on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChannelSeen {
+    /// The chat's id of it.
+    pub id: ChannelId,
+    /// What people call it.
+    pub name: String,
+    /// It is read-only.
+    pub archived: bool,
+    /// Our account is a member.
+    pub member: bool,
+    /// People of other workspaces are in it.
+    pub shared: bool,
+}
+
+/// Looks at how a chat is set up.
+#[async_trait]
+pub trait InspectChat: Send + Sync {
+    /// The token that is looked with.
+    async fn credential(&self) -> Result<ChatCredential, Failure>;
+    /// A channel of `notify`; `NotFound` where we see none of that name.
+    async fn channel_seen(&self, channel: &Channel) -> Result<ChannelSeen, Failure>;
+    /// The account that a `[[person]]` names; `None` where there is none.
+    async fn account_named(&self, name: &str) -> Result<Option<ChatUser>, Failure>;
 }

@@ -1,9 +1,13 @@
 //! The store: deliveries, jobs, deployments with their ledger, cards. One write is one value.
 
+use super::postings::{PostingNews, Postings};
+use crate::domain::chat::{Channel, Subject};
 use crate::domain::deployment::{Deployment, Status};
 use crate::domain::effect::{Effect, Look};
 use crate::domain::event::Event;
-use crate::domain::id::{CommentRef, Conversation, DeploymentId, ForgeName, ProjectId, UserId};
+use crate::domain::id::{
+    ChatName, CommentRef, Conversation, DeploymentId, ForgeName, PlatformName, ProjectId, UserId,
+};
 use crate::domain::ledger::{Entry, Sealed};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -118,8 +122,8 @@ pub struct NewJob {
     pub lane: Lane,
     /// One live lease per lane and key, in the order of `order`.
     pub key: String,
-    /// The forge whose pauses it keeps.
-    pub forge: ForgeName,
+    /// The forge or chat whose pauses it keeps.
+    pub platform: PlatformName,
     /// What to do.
     pub work: Work,
     /// Not before.
@@ -139,8 +143,8 @@ pub struct LeasedJob {
     pub lane: Lane,
     /// Its key.
     pub key: String,
-    /// The forge it talks to.
-    pub forge: ForgeName,
+    /// The forge or chat it talks to.
+    pub platform: PlatformName,
     /// What to do.
     pub work: Work,
     /// How often it was leased, this time included.
@@ -187,10 +191,10 @@ pub struct Change {
 /// A command by nature's key: unique on its source and line, kept as long as the deployment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TakenCommand {
-    /// What it came by: [`CommentRef::key`], or [`TakenCommand::press`].
+    /// What it came by: [`CommentRef::key`], [`TakenCommand::press`], or [`TakenCommand::chatted`].
     pub source: String,
-    /// Where it was given.
-    pub conversation: Conversation,
+    /// Where it was given: [`Conversation::key`] or [`ChannelId::key`].
+    pub place: String,
     /// Its line, from 0; [`TakenCommand::WHOLE`] for what concerns the whole comment.
     pub line: i64,
     /// Who gave it.
@@ -210,6 +214,11 @@ impl TakenCommand {
     /// The source of what a pressed button says.
     pub fn press(forge: &ForgeName, press: &str) -> String {
         format!("{forge}#press-{press}")
+    }
+
+    /// The source of what was done in a chat.
+    pub fn chatted(chat: &ChatName, act: &str) -> String {
+        format!("{chat}#act-{act}")
     }
 }
 
@@ -265,6 +274,8 @@ pub struct Commit {
     pub jobs: Vec<NewJob>,
     /// What is new of conversations.
     pub rooms: Vec<(Conversation, RoomNews)>,
+    /// What is new of messages in channels; one that isn't there is passed over.
+    pub postings: Vec<(Channel, Subject, PostingNews)>,
     /// Fail with [`CommitError::Held`] while another `Decide` job with one of these keys is stored.
     pub unless_waiting: Vec<String>,
 }
@@ -279,6 +290,7 @@ impl Commit {
             commands: Vec::new(),
             jobs: Vec::new(),
             rooms: Vec::new(),
+            postings: Vec::new(),
             unless_waiting: Vec::new(),
         }
     }
@@ -310,7 +322,7 @@ pub struct QueueDepth {
 
 /// Everything the use cases ask of a database. All times come from the caller.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: Postings {
     /// Stores a delivery with one `Decide` job for each event (key: [`Event::key`], order: the event's own
     /// time or `received_at`); returns only after it is durable. Concurrent calls share a transaction.
     /// Also keeps, for each `Commented` event heard by hook, its digest (see [`Store::heard`]).
@@ -339,8 +351,8 @@ pub trait Store: Send + Sync {
     async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError>;
     /// Jobs by state.
     async fn depth(&self, now: Timestamp) -> Result<QueueDepth, StoreError>;
-    /// No job of this forge is leased before this time (429, `Retry-After`).
-    async fn pause(&self, forge: &ForgeName, until: Timestamp) -> Result<(), StoreError>;
+    /// No job of this forge or chat is leased before this time (429, `Retry-After`).
+    async fn pause(&self, platform: &PlatformName, until: Timestamp) -> Result<(), StoreError>;
 
     /// One deployment.
     async fn deployment(&self, id: &DeploymentId) -> Result<Option<Deployment>, StoreError>;
@@ -397,8 +409,9 @@ pub trait Store: Send + Sync {
     async fn heard(&self, comment: &CommentRef) -> Result<Option<(String, UserId, Timestamp)>, StoreError>;
     /// Whether a command of this source (any line) was carried out.
     async fn is_taken(&self, source: &str) -> Result<bool, StoreError>;
-    /// How many comments of somebody whom no policy names were answered in a conversation since.
-    async fn answers_to(&self, at: &Conversation, by: UserId, since: Timestamp) -> Result<u32, StoreError>;
+    /// How many comments or acts of somebody whom no policy names were answered in a place
+    /// ([`TakenCommand::place`]) since.
+    async fn answers_to(&self, place: &str, by: UserId, since: Timestamp) -> Result<u32, StoreError>;
 
     /// The id that a name was first resolved to; `kind` is `user` or `group`.
     async fn pinned(&self, forge: &ForgeName, kind: &str, name: &str) -> Result<Option<i64>, StoreError>;

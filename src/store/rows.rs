@@ -2,7 +2,7 @@
 
 use crate::domain::deployment::Deployment;
 use crate::domain::event::Event;
-use crate::domain::id::{Conversation, DeploymentId, ForgeName, Place, ProjectId, UserId};
+use crate::domain::id::{Conversation, DeploymentId, ForgeName, Place, PlatformName, ProjectId, UserId};
 use crate::domain::ledger::{self, Entry, Sealed};
 use crate::ports::store::{
     KnownProject, Lane, Lease, LeasedJob, NewDelivery, NewJob, Room, StoreError, Work,
@@ -98,7 +98,7 @@ pub(super) fn jobs_of(delivery: &NewDelivery) -> Vec<NewJob> {
     let job = |event: &Event| NewJob {
         lane: Lane::Decide,
         key: event.key(),
-        forge: event.forge().clone(),
+        platform: event.platform(),
         work: Work::Event(event.clone()),
         run_at: delivery.received_at,
         order: platform_time(event).unwrap_or(delivery.received_at),
@@ -110,6 +110,7 @@ pub(super) fn jobs_of(delivery: &NewDelivery) -> Vec<NewJob> {
 fn platform_time(event: &Event) -> Option<Timestamp> {
     match event {
         Event::Commented { at, .. } => Some(*at),
+        Event::Chatted(chatted) => Some(chatted.at),
         Event::DeploymentChanged { blocked_at, .. } => *blocked_at,
         Event::RunChanged { .. }
         | Event::ReachChanged { .. }
@@ -127,7 +128,7 @@ impl JobRow {
             lease: Lease { job: self.id, token: self.lease_token },
             lane,
             key: self.key,
-            forge: ForgeName::new(self.forge),
+            platform: PlatformName::new(self.forge),
             work,
             attempts: u32::try_from(self.attempts).unwrap_or(u32::MAX),
             created_at: time(self.created_at)?,

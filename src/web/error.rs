@@ -14,7 +14,7 @@ pub(super) enum Refused {
     #[error("there is nothing at this path")]
     NoSuchPath,
     /// 404.
-    #[error("no forge of this name is configured")]
+    #[error("no forge or chat of this name is configured")]
     NoSuchHook,
     /// 405.
     #[error("this path doesn't take this method")]

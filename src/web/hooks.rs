@@ -4,13 +4,13 @@ use super::error::Refused;
 use super::health::Arrival;
 use super::{BodyLimits, Web};
 use crate::app::intake::{NotTaken, Taken};
-use crate::ports::inbound::{RawDelivery, Rejected};
+use crate::ports::inbound::{Manner, RawDelivery, Rejected};
 use crate::ports::store::Accepted;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
-use axum::http::header::CONTENT_LENGTH;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -26,15 +26,28 @@ enum Answer {
     Stored,
     /// Verified, but none of our business.
     Ignored { why: &'static str },
+    /// A chat's delivery: whatever became of it, this body.
+    #[serde(skip)]
+    Chat(String),
+}
+
+impl Answer {
+    fn to(manner: Manner, otherwise: Self) -> Self {
+        match manner {
+            Manner::Forge => otherwise,
+            Manner::Chat(body) => Self::Chat(body.to_owned()),
+        }
+    }
 }
 
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
-        let status = match self {
-            Self::Stored => StatusCode::ACCEPTED,
-            Self::Ignored { .. } => StatusCode::OK,
-        };
-        (status, Json(self)).into_response()
+        match self {
+            Self::Stored => (StatusCode::ACCEPTED, Json(self)).into_response(),
+            Self::Ignored { .. } => (StatusCode::OK, Json(self)).into_response(),
+            Self::Chat(body) if body.is_empty() => StatusCode::OK.into_response(),
+            Self::Chat(body) => ([(CONTENT_TYPE, "application/json")], body).into_response(),
+        }
     }
 }
 
@@ -64,7 +77,9 @@ impl Web {
         let inbound = self.sources.get(name).ok_or(Refused::NoSuchHook)?;
         let (parts, body) = request.into_parts();
         let headers = raw(&parts.headers);
-        let body = self.read(&parts.headers, body).await?;
+        let largest = self.limits.largest.min(inbound.largest());
+        let limits = BodyLimits { largest, ..self.limits };
+        let body = self.read(&parts.headers, body, limits).await?;
         let raw = RawDelivery { headers: &headers, body: &body };
         match self.app.take(name, inbound.as_ref(), raw).await {
             Ok(Taken::Stored(accepted)) => {
@@ -73,9 +88,12 @@ impl Web {
                     Accepted::Stored => Arrival::Stored,
                     Accepted::Duplicate => Arrival::Duplicate,
                 };
-                Ok((Answer::Stored, arrival))
+                Ok((Answer::to(inbound.manner(), Answer::Stored), arrival))
             }
-            Ok(Taken::NotOurs(why)) => Ok((Answer::Ignored { why }, Arrival::Ignored)),
+            Ok(Taken::NotOurs(why)) => {
+                Ok((Answer::to(inbound.manner(), Answer::Ignored { why }), Arrival::Ignored))
+            }
+            Ok(Taken::Told(body)) => Ok((Answer::Chat(body), Arrival::Ignored)),
             Err(NotTaken::Rejected(rejected)) => Err(Refused::Delivery(rejected)),
             Err(NotTaken::Store(error)) => {
                 tracing::error!(source = name, %error, "a delivery can't be stored");
@@ -85,13 +103,13 @@ impl Web {
     }
 
     /// The whole body, within its limits of size and time.
-    async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Refused> {
+    async fn read(&self, headers: &HeaderMap, body: Body, limits: BodyLimits) -> Result<Vec<u8>, Refused> {
         let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-        if announced.is_some_and(|bytes: usize| bytes > self.limits.largest) {
-            return Err(Refused::TooLarge(self.limits.largest));
+        if announced.is_some_and(|bytes: usize| bytes > limits.largest) {
+            return Err(Refused::TooLarge(limits.largest));
         }
-        let reading = collect(body, self.limits, &self.large);
-        let time = self.limits.time;
+        let reading = collect(body, limits, &self.large);
+        let time = limits.time;
         tokio::time::timeout(time, reading).await.unwrap_or(Err(Refused::TooSlow(time.as_secs())))
     }
 }

@@ -274,6 +274,7 @@ fn opened(id: &DeploymentId) -> Entry {
         gate: Gate::Native,
         creators,
         conversation: None,
+        notify: None,
         within_reach: None,
     };
     Entry::Opened { description: Box::new(description), standing: Vec::new() }

@@ -123,9 +123,10 @@ fn voted(vote: &Vote, standing: &[RuleStanding], forge: Forge) -> String {
         Word::Rejected => "rejected it",
         Word::Revoked => "took the approval back",
     };
-    let place = match vote.source {
+    let place = match &vote.source {
         Source::Comment { .. } => "in a comment".to_owned(),
         Source::Button { .. } => "by a button".to_owned(),
+        Source::Chat { chat, .. } => format!("in {chat}"),
         Source::Forge => format!("in {}'s own pages", forge.name()),
     };
     // A button takes no reason; what stands there in place of one says nothing more.

@@ -48,6 +48,7 @@ pub(super) mod entries {
             gate: Gate::Native,
             creators: Creators { started_by: vec![account(DANA)], stand_ins: unread() },
             conversation: Some(conversation()),
+            notify: None,
             within_reach: Some(true),
         };
         Entry::Opened { description: Box::new(description), standing: standing(&[]) }

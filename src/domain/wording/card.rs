@@ -1,14 +1,14 @@
 //! The card in words: one section for each environment, one line for each job, how to act.
 
 use super::answer::standing_of;
-use super::{Block, Line, Prose, Span, Spelling, grantees};
+use super::{Block, Line, Prose, Spelling, grantees};
 use crate::domain::actor::{Account, Known};
 use crate::domain::card::{Card, Section};
 use crate::domain::decide;
 use crate::domain::deployment::{Deployment, Status};
 use crate::domain::facts::Facts;
 use crate::domain::id::{Place, short_sha};
-use crate::domain::ledger::{Hold, Outcome, Word};
+use crate::domain::ledger::{Hold, Outcome, RuleStanding, Word};
 use crate::domain::policy::Gate;
 use std::collections::BTreeMap;
 
@@ -57,7 +57,7 @@ fn heading(section: &Section<'_>) -> Line {
     line.text(format!(": {status}"))
 }
 
-fn word(status: Status) -> &'static str {
+pub(super) fn word(status: Status) -> &'static str {
     match status {
         Status::Blocked => "waiting for approval",
         Status::Approved => "approved",
@@ -120,10 +120,10 @@ fn what(deployment: &Deployment) -> Line {
         line = line.text(", started by ").people(&creators);
     }
     let since = if deployment.status.takes_votes() { "waiting since" } else { "asked for at" };
-    line.text(format!(", {since} {}.", utc(description.blocked_at)))
+    line.text(format!(", {since} {}.", super::utc(description.blocked_at)))
 }
 
-fn creators(deployment: &Deployment) -> Vec<Account> {
+pub(super) fn creators(deployment: &Deployment) -> Vec<Account> {
     let facts = Facts {
         creators: deployment.description.creators.clone(),
         people: BTreeMap::new(),
@@ -135,21 +135,19 @@ fn creators(deployment: &Deployment) -> Vec<Account> {
     }
 }
 
-/// `2026-11-21 08:10 UTC`.
-fn utc(at: jiff::Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+/// `d4711` and the name of its job, with a link.
+pub(super) fn job_words(deployment: &Deployment) -> Line {
+    let description = &deployment.description;
+    let line = Line::default().strong(format!("d{}", description.number));
+    match (&description.job_name, &description.url) {
+        (Some(job), Some(url)) => line.text(" ").link(job, url),
+        (Some(job), None) => line.text(" ").foreign(job),
+        (None, _) => line,
+    }
 }
 
 fn job_line(deployment: &Deployment) -> Line {
-    let description = &deployment.description;
-    let mut line = Line::default().strong(format!("d{}", description.number));
-    if let Some(job) = &description.job_name {
-        line = match &description.url {
-            Some(url) => line.text(" ").with(Span::Link { label: job.clone(), url: url.clone() }),
-            None => line.text(" ").foreign(job),
-        };
-    }
-    line = line.text(": ").then(standing_of(deployment));
+    let mut line = job_words(deployment).text(": ").then(standing_of(deployment));
     if let Some(Outcome::Waiting(hold)) = &deployment.outcome
         && deployment.status == Status::Approved
     {
@@ -161,7 +159,7 @@ fn job_line(deployment: &Deployment) -> Line {
     line
 }
 
-fn held(hold: Hold) -> Line {
+pub(super) fn held(hold: Hold) -> Line {
     match hold {
         Hold::StartByHand => {
             Line::of("This environment is set not to start by itself: somebody starts the job.")
@@ -181,20 +179,33 @@ fn held(hold: Hold) -> Line {
 }
 
 fn add_rules(blocks: &mut Vec<Block>, deployment: &Deployment) {
-    for rule in &deployment.standing {
-        let line = Line::of(format!("{} of {} from ", rule.filled_by.len(), rule.required));
-        let mut line = grantees(line, &rule.grantees);
-        if !rule.filled_by.is_empty() {
-            line = line.text(": ").people(&rule.filled_by);
-        }
-        blocks.push(Block::Item(1, line));
-    }
+    blocks.extend(rule_lines(deployment).into_iter().map(|line| Block::Item(1, line)));
     if deployment.description.within_reach == Some(false) {
-        blocks.push(Block::Item(
-            1,
-            Line::of("Nobody is left who could approve this: those whom the policy names are too few or started it themselves, or no person started it at all. Somebody has to be added to the policy or its groups."),
-        ));
+        blocks.push(Block::Item(1, out_of_reach()));
     }
+}
+
+/// How each rule stands: "1 of 2 from maintainers and above: alice".
+pub(super) fn rule_lines(deployment: &Deployment) -> Vec<Line> {
+    let line = |rule: &RuleStanding| {
+        let line = Line::of(format!("{} of {} from ", rule.filled_by.len(), rule.required));
+        let line = grantees(line, &rule.grantees);
+        if rule.filled_by.is_empty() { line } else { line.text(": ").people(&rule.filled_by) }
+    };
+    deployment.standing.iter().map(line).collect()
+}
+
+pub(super) fn out_of_reach() -> Line {
+    Line::of(
+        "Nobody is left who could approve this: those whom the policy names are too few or started it themselves, or no person started it at all. Somebody has to be added to the policy or its groups.",
+    )
+}
+
+/// Gate `manual_job`: what it can't hold.
+pub(super) fn advisory() -> Line {
+    Line::of("Its gate is a manual job: whoever may run the job can also start it in ")
+        .forge()
+        .text(", and that would be recorded here as past the gate.")
 }
 
 fn add_how_to_act(blocks: &mut Vec<Block>, section: &Section<'_>, waiting: &Deployment, spelling: &Spelling) {
@@ -210,16 +221,12 @@ fn add_how_to_act(blocks: &mut Vec<Block>, section: &Section<'_>, waiting: &Depl
             .text(" explains."),
     ));
     if waiting.description.gate == Gate::ManualJob {
-        blocks.push(Block::Paragraph(
-            Line::of("Its gate is a manual job: whoever may run the job can also start it in ")
-                .forge()
-                .text(", and that would be recorded here as past the gate."),
-        ));
+        blocks.push(Block::Paragraph(advisory()));
     }
 }
 
 /// An environment name as it has to be typed.
-fn typed(environment: &str) -> String {
+pub(super) fn typed(environment: &str) -> String {
     if environment.contains(char::is_whitespace) {
         format!("\"{environment}\"")
     } else {

@@ -6,14 +6,17 @@
 
 pub mod answer;
 pub mod card;
+pub mod chat;
 pub mod explain;
 pub mod help;
+pub mod notice;
 
 use super::actor::Account;
 use super::command::Verb;
 use super::deployment::{Deployment, Description};
 use super::id::short_sha;
 use super::policy::{Grantee, Role};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Text for people, with its foreign parts marked, so that whoever renders it knows what to escape.
@@ -50,6 +53,8 @@ pub enum Span {
     Mention(Account),
     /// What the forge that shows this calls something.
     Term(Term),
+    /// A time: in the reader's own zone where the place can show that, else in UTC.
+    When(Timestamp),
     /// A link; the label is foreign, the address is the forge's own.
     Link {
         /// What is read.
@@ -69,6 +74,28 @@ pub enum Term {
     Request,
     /// "pipeline" or "workflow".
     Pipeline,
+}
+
+/// A forge's words for what every forge has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// The product.
+    pub forge: &'static str,
+    /// Its merge requests.
+    pub request: &'static str,
+    /// Its pipelines.
+    pub pipeline: &'static str,
+}
+
+impl Terms {
+    /// The word for one thing.
+    pub fn word(&self, term: Term) -> &'static str {
+        match term {
+            Term::Forge => self.forge,
+            Term::Request => self.request,
+            Term::Pipeline => self.pipeline,
+        }
+    }
 }
 
 /// One line of text, built span by span.
@@ -133,6 +160,16 @@ impl Line {
         self.with(Span::Term(Term::Pipeline))
     }
 
+    /// Adds a time.
+    pub fn when(self, at: Timestamp) -> Self {
+        self.with(Span::When(at))
+    }
+
+    /// Adds a link.
+    pub fn link(self, label: impl Into<String>, url: impl Into<String>) -> Self {
+        self.with(Span::Link { label: label.into(), url: url.into() })
+    }
+
     /// Adds one span.
     pub fn with(mut self, span: Span) -> Self {
         self.0.push(span);
@@ -143,6 +180,15 @@ impl Line {
     pub fn then(mut self, line: Self) -> Self {
         self.0.extend(line.0);
         self
+    }
+
+    /// The line in the words of one forge, for whoever shows texts about several.
+    pub fn in_terms(self, terms: &Terms) -> Self {
+        let said = |span| match span {
+            Span::Term(term) => Span::Text(terms.word(term).to_owned()),
+            other => other,
+        };
+        Self(self.0.into_iter().map(said).collect())
     }
 
     /// `production d4711 (9f1c2d3e)`: how every answer names a deployment.
@@ -165,6 +211,16 @@ impl Prose {
         self.0.extend(other.0);
     }
 
+    /// The text in the words of one forge: see [`Line::in_terms`].
+    pub fn in_terms(self, terms: &Terms) -> Self {
+        let said = |block| match block {
+            Block::Heading(line) => Block::Heading(line.in_terms(terms)),
+            Block::Paragraph(line) => Block::Paragraph(line.in_terms(terms)),
+            Block::Item(depth, line) => Block::Item(depth, line.in_terms(terms)),
+        };
+        Self(self.0.into_iter().map(said).collect())
+    }
+
     /// The text without any markup: for logs, tests and terminals.
     pub fn plain(&self) -> String {
         let line = |line: &Line| line.0.iter().map(Span::plain).collect::<String>();
@@ -181,6 +237,7 @@ impl Span {
         match self {
             Self::Text(text) | Self::Strong(text) | Self::Foreign(text) | Self::Code(text) => text.clone(),
             Self::Person(account) | Self::Mention(account) => format!("@{}", account.username),
+            Self::When(at) => utc(*at),
             Self::Term(Term::Forge) => "the forge".to_owned(),
             Self::Term(Term::Request) => "merge request".to_owned(),
             Self::Term(Term::Pipeline) => "pipeline".to_owned(),
@@ -207,6 +264,11 @@ impl Spelling {
             .iter()
             .any(|prefix| username.strip_prefix(prefix).is_some_and(|rest| rest.contains("_bot")));
         Self(Address::Before(if generated { "/deploy".to_owned() } else { format!("@{username}") }))
+    }
+
+    /// Spells commands for a chat's slash command, `/deploy`.
+    pub fn of_command(command: &str) -> Self {
+        Self(Address::Before(command.to_owned()))
     }
 
     /// Spells commands as `/approve production`; verbs that only ask have no such form and go behind `/deploy`.
@@ -262,6 +324,11 @@ fn level_words(level: i32) -> String {
         60 => "administrators".to_owned(),
         other => format!("everybody with access level {other} or more"),
     }
+}
+
+/// `2026-11-21 08:10 UTC`.
+pub fn utc(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 /// "1 approval", "2 approvals".

@@ -8,6 +8,7 @@ use super::wire::{Job, Jobs, PendingDeployment, PullRequest, Review, Run, RunSta
 use super::{carrier, client::Page as _};
 use crate::domain::actor::Account;
 use crate::domain::id::{ForgeName, Native, Project, ProjectId, UserId};
+use crate::domain::notice::Changes;
 use crate::ports::failure::Failure;
 use crate::ports::forge::{ActiveProject, GroupRef, Lookup, Member, MergeRequest, Sighting};
 use async_trait::async_trait;
@@ -147,6 +148,10 @@ impl Lookup for GitHub {
     /// Members of child teams are always among a team's members.
     async fn is_group_member(&self, group: GroupRef<'_>, _: bool, user: UserId) -> Result<bool, Failure> {
         people::is_team_member(self, group, user).await
+    }
+
+    async fn changes(&self, _project: &Project, _environment: &str, _sha: &str) -> Result<Changes, Failure> {
+        Ok(Changes::default())
     }
 
     async fn members_from(&self, project: ProjectId, level: i32) -> Result<Option<Vec<Account>>, Failure> {

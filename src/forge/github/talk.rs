@@ -7,8 +7,8 @@ use super::people::is_login;
 use super::wire::{self, PullRequestReview};
 use crate::domain::actor::Account;
 use crate::domain::id::{CommentKind, CommentRef, Conversation, Place, UserId};
-use crate::domain::wording::Prose;
-use crate::forge::markdown::{self, Dialect};
+use crate::domain::wording::{Prose, Terms};
+use crate::forge::markdown;
 use crate::ports::failure::Failure;
 use crate::ports::forge::{Buttons, Comment, Posted, Talk};
 use async_trait::async_trait;
@@ -20,8 +20,7 @@ const PAGES: usize = 250;
 /// The longest comment that GitHub takes, in characters.
 const LONGEST: usize = 65_536;
 /// GitHub's words.
-pub(super) const DIALECT: Dialect =
-    Dialect { forge: "GitHub", request: "pull request", pipeline: "workflow run" };
+pub(super) const TERMS: Terms = Terms { forge: "GitHub", request: "pull request", pipeline: "workflow run" };
 
 #[async_trait]
 impl Talk for GitHub {
@@ -100,8 +99,12 @@ impl Talk for GitHub {
         Ok(Posted { comment: made.id, at: made.updated_at })
     }
 
+    fn terms(&self) -> Terms {
+        TERMS
+    }
+
     fn render(&self, prose: &Prose, marker: &str) -> String {
-        markdown::render(prose, marker, &DIALECT)
+        markdown::render(prose, marker, &TERMS)
     }
 
     async fn delete(&self, at: &Conversation, comment: i64) -> Result<(), Failure> {

@@ -60,7 +60,9 @@ impl Inbound for GitHubInbound {
         }
         let said = self.receiver.read(Delivery { id, event, body: raw.body });
         Ok(match said.map_err(Rejected::Unreadable)? {
-            Said::Happened(event) => Received::Ours(Verified { id: id.to_owned(), events: vec![event] }),
+            Said::Happened(event) => {
+                Received::Ours(Verified { id: id.to_owned(), events: vec![event], form: None })
+            }
             Said::Nothing(why) => Received::NotOurs(why),
         })
     }

@@ -5,6 +5,7 @@ use super::wire::{Deployment, GroupSeen, Membership, MergeRequestSeen, ProjectSe
 use crate::domain::actor::Account;
 use crate::domain::facts::Person;
 use crate::domain::id::{ForgeName, Native, Project, ProjectId, UserId};
+use crate::domain::notice::Changes;
 use crate::ports::failure::Failure;
 use crate::ports::forge::{ActiveProject, GroupRef, Lookup, Member, MergeRequest, Progress, Sighting};
 use async_trait::async_trait;
@@ -175,6 +176,10 @@ impl Lookup for GitLab {
         path.push(&number);
         let found: Option<Membership> = self.client.find(&path).await?;
         Ok(found.is_some_and(|membership| membership.level(self.today()) > 0))
+    }
+
+    async fn changes(&self, _project: &Project, _environment: &str, _sha: &str) -> Result<Changes, Failure> {
+        Ok(Changes::default())
     }
 
     async fn members_from(&self, project: ProjectId, level: i32) -> Result<Option<Vec<Account>>, Failure> {

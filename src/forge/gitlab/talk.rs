@@ -5,8 +5,8 @@ use super::client::Change;
 use super::wire::{Discussion, Note};
 use crate::domain::actor::Account;
 use crate::domain::id::{CommentKind, CommentRef, Conversation, Place, UserId};
-use crate::domain::wording::Prose;
-use crate::forge::markdown::{self, Dialect};
+use crate::domain::wording::{Prose, Terms};
+use crate::forge::markdown;
 use crate::ports::failure::{Failure, Refusal};
 use crate::ports::forge::{Buttons, Comment, Lookup as _, Posted, Talk};
 use async_trait::async_trait;
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 /// GitLab stops at 5000 notes per conversation; that many are read.
 const PAGES: usize = 50;
 /// GitLab's words.
-const DIALECT: Dialect = Dialect { forge: "GitLab", request: "merge request", pipeline: "pipeline" };
+const TERMS: Terms = Terms { forge: "GitLab", request: "merge request", pipeline: "pipeline" };
 /// Notes, newest first.
 const NEWEST: [(&str, &str); 2] = [("order_by", "created_at"), ("sort", "desc")];
 
@@ -117,8 +117,12 @@ impl Talk for GitLab {
         Ok(note.rewritten())
     }
 
+    fn terms(&self) -> Terms {
+        TERMS
+    }
+
     fn render(&self, prose: &Prose, marker: &str) -> String {
-        markdown::render(prose, marker, &DIALECT)
+        markdown::render(prose, marker, &TERMS)
     }
 
     async fn delete(&self, at: &Conversation, comment: i64) -> Result<(), Failure> {

@@ -68,7 +68,9 @@ impl Inbound for GitLabInbound {
     fn receive(&self, raw: RawDelivery<'_>, now: Timestamp) -> Result<Received, Rejected> {
         self.authenticate(raw, now)?;
         Ok(match payload::read(raw.body, &self.name).map_err(Rejected::Unreadable)? {
-            Said::Happened(event) => Received::Ours(Verified { id: delivery_id(raw)?, events: vec![event] }),
+            Said::Happened(event) => {
+                Received::Ours(Verified { id: delivery_id(raw)?, events: vec![event], form: None })
+            }
             Said::Nothing(why) => Received::NotOurs(why),
         })
     }

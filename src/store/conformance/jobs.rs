@@ -105,19 +105,19 @@ pub(in crate::store) async fn postponing_with_a_lost_lease_changes_nothing(store
 }
 
 pub(in crate::store) async fn a_paused_forge_rests_and_others_do_not(store: Shared) {
-    let other = NewJob { forge: ForgeName::new("second"), ..job(Lane::Reply, "other", 2) };
+    let other = NewJob { platform: PlatformName::new("second"), ..job(Lane::Reply, "other", 2) };
     enqueue(&store, vec![job(Lane::Gate, "k", 1), other]).await;
-    store.pause(&gitlab(), at(30)).await.unwrap();
+    store.pause(&(&gitlab()).into(), at(30)).await.unwrap();
     assert_eq!(about_all(&lease(&store, 29).await), [2]);
     assert_eq!(about_all(&lease(&store, 30).await), [1]);
 }
 
 pub(in crate::store) async fn a_pause_is_never_shortened(store: Shared) {
     enqueue(&store, vec![job(Lane::Gate, "k", 1)]).await;
-    store.pause(&gitlab(), at(30)).await.unwrap();
-    store.pause(&gitlab(), at(20)).await.unwrap();
+    store.pause(&(&gitlab()).into(), at(30)).await.unwrap();
+    store.pause(&(&gitlab()).into(), at(20)).await.unwrap();
     assert_eq!(lease(&store, 29).await, []);
-    store.pause(&gitlab(), at(40)).await.unwrap();
+    store.pause(&(&gitlab()).into(), at(40)).await.unwrap();
     assert_eq!(lease(&store, 39).await, []);
 }
 
@@ -193,7 +193,7 @@ pub(in crate::store) async fn the_next_due_time_is_a_run_a_lease_end_or_the_end_
     enqueue(&store, vec![later, job(Lane::Gate, "now", 2)]).await;
     assert_eq!(store.next_due(at(0)).await.unwrap(), Some(at(90)));
 
-    store.pause(&gitlab(), at(30)).await.unwrap();
+    store.pause(&(&gitlab()).into(), at(30)).await.unwrap();
     assert_eq!(store.next_due(at(0)).await.unwrap(), Some(at(30)), "what rests now is due then");
     lease(&store, 30).await;
     assert_eq!(store.next_due(at(30)).await.unwrap(), Some(at(90)), "the lease ends at 90, too");

@@ -164,6 +164,7 @@ pub(super) fn description(number: i64, conversation: Option<Conversation>) -> De
         gate: Gate::Native,
         creators: Creators { started_by: vec![account(1, "dana")], stand_ins: Known::Fact(Vec::new()) },
         conversation,
+        notify: None,
         within_reach: None,
     }
 }
@@ -191,7 +192,7 @@ pub(super) fn change(number: i64, expected: i64, entries: Vec<Entry>) -> Change 
 pub(super) fn taken(number: i64, line: i64) -> TakenCommand {
     TakenCommand {
         source: comment(number).key(),
-        conversation: merge_request(7),
+        place: merge_request(7).key(),
         line,
         by: UserId(2),
         at: at(2),
@@ -204,7 +205,7 @@ pub(super) fn job(lane: Lane, key: &str, order: i64) -> NewJob {
     NewJob {
         lane,
         key: key.into(),
-        forge: gitlab(),
+        platform: (&gitlab()).into(),
         work: Work::Effect(Effect::React { to: comment(order) }),
         run_at: at(0),
         order: at(order),

@@ -109,7 +109,7 @@ pub(in crate::store) async fn answers_to_strangers_are_counted_by_comment(store:
     store.commit(Commit { commands, ..commit() }).await.unwrap();
     let count = |by, since| {
         let store = Arc::clone(&store);
-        async move { store.answers_to(&merge_request(7), UserId(by), at(since)).await.unwrap() }
+        async move { store.answers_to(&merge_request(7).key(), UserId(by), at(since)).await.unwrap() }
     };
     assert_eq!(count(66, 0).await, 2);
     assert_eq!(count(66, 20).await, 1);

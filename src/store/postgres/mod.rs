@@ -11,6 +11,7 @@ mod fault;
 mod intake;
 mod locks;
 mod open;
+mod postings;
 mod queue;
 #[cfg(test)]
 mod tests;
@@ -34,7 +35,7 @@ pub use open::migrate;
 use super::OpenStore;
 use super::batch::Intake;
 use crate::domain::deployment::{Deployment, Status};
-use crate::domain::id::{CommentRef, Conversation, DeploymentId, ForgeName, ProjectId, UserId};
+use crate::domain::id::{CommentRef, Conversation, DeploymentId, ForgeName, PlatformName, ProjectId, UserId};
 use crate::domain::ledger::Sealed;
 use crate::ports::clock::Clock;
 use crate::ports::store::{
@@ -193,8 +194,8 @@ impl Store for PostgresStore {
         self.run(async |connection| read::depth(connection, now).await).await
     }
 
-    async fn pause(&self, forge: &ForgeName, until: Timestamp) -> Answer<()> {
-        self.run(async |connection| single::pause(connection, forge, until).await).await
+    async fn pause(&self, platform: &PlatformName, until: Timestamp) -> Answer<()> {
+        self.run(async |connection| single::pause(connection, platform, until).await).await
     }
 
     async fn deployment(&self, id: &DeploymentId) -> Answer<Option<Deployment>> {
@@ -271,8 +272,8 @@ impl Store for PostgresStore {
         self.run(async |connection| read::is_taken(connection, source).await).await
     }
 
-    async fn answers_to(&self, at: &Conversation, by: UserId, since: Timestamp) -> Answer<u32> {
-        self.run(async |connection| read::answers_to(connection, at, by, since).await).await
+    async fn answers_to(&self, place: &str, by: UserId, since: Timestamp) -> Answer<u32> {
+        self.run(async |connection| read::answers_to(connection, place, by, since).await).await
     }
 
     async fn pinned(&self, forge: &ForgeName, kind: &str, name: &str) -> Answer<Option<i64>> {

@@ -32,7 +32,7 @@ pub(super) async fn insert_all(
     let insert = query(INSERT_ALL)
         .bind(jobs.iter().map(|(_, job)| job.lane.priority()).collect::<Vec<_>>())
         .bind(jobs.iter().map(|(_, job)| job.key.clone()).collect::<Vec<_>>())
-        .bind(jobs.iter().map(|(_, job)| job.forge.as_str().to_owned()).collect::<Vec<_>>())
+        .bind(jobs.iter().map(|(_, job)| job.platform.as_str().to_owned()).collect::<Vec<_>>())
         .bind(works?)
         .bind(jobs.iter().map(|(_, job)| millis(job.run_at)).collect::<Vec<_>>())
         .bind(jobs.iter().map(|(_, job)| millis(job.order)).collect::<Vec<_>>())

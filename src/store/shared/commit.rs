@@ -65,7 +65,7 @@ async fn take(connection: &mut Connection, commands: &[TakenCommand]) -> Result<
         let inserted = query(sql::command::INSERT)
             .bind(&command.source)
             .bind(command.line)
-            .bind(command.conversation.key())
+            .bind(&command.place)
             .bind(command.by.0)
             .bind(millis(command.at))
             .bind(&command.outcome)

@@ -22,7 +22,7 @@ pub(super) async fn insert(
     query(sql::job::INSERT)
         .bind(job.lane.priority())
         .bind(&job.key)
-        .bind(job.forge.as_str())
+        .bind(job.platform.as_str())
         .bind(json(&job.work)?)
         .bind(millis(job.run_at))
         .bind(millis(job.order))

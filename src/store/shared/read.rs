@@ -144,12 +144,12 @@ pub(super) async fn is_wanted(
 
 pub(super) async fn answers_to(
     connection: &mut Connection,
-    at: &Conversation,
+    place: &str,
     by: UserId,
     since: Timestamp,
 ) -> Answer<u32> {
     let query = query_scalar::<i64>(sql::command::ANSWERED);
-    let query = query.bind(at.key()).bind(by.0).bind(millis(since));
+    let query = query.bind(place).bind(by.0).bind(millis(since));
     Ok(u32::try_from(query.fetch_one(connection).await.map_err(fault)?).unwrap_or(u32::MAX))
 }
 

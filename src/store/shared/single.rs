@@ -2,7 +2,7 @@
 
 use super::dialect::{Connection, query, query_scalar};
 use super::fault::fault;
-use crate::domain::id::{DeploymentId, ForgeName, ProjectId};
+use crate::domain::id::{DeploymentId, ForgeName, PlatformName, ProjectId};
 use crate::ports::store::{KnownProject, Lease, StoreError};
 use crate::store::rows::{millis, plain};
 use crate::store::sql;
@@ -38,8 +38,12 @@ pub(super) async fn postpone(
     Ok(())
 }
 
-pub(super) async fn pause(connection: &mut Connection, forge: &ForgeName, until: Timestamp) -> Answer<()> {
-    let pause = query(sql::job::PAUSE).bind(forge.as_str()).bind(millis(until));
+pub(super) async fn pause(
+    connection: &mut Connection,
+    platform: &PlatformName,
+    until: Timestamp,
+) -> Answer<()> {
+    let pause = query(sql::job::PAUSE).bind(platform.as_str()).bind(millis(until));
     pause.execute(connection).await.map_err(fault)?;
     Ok(())
 }

@@ -4,6 +4,7 @@ mod dialect;
 mod fault;
 mod intake;
 mod open;
+mod postings;
 mod queue;
 #[cfg(test)]
 mod tests;
@@ -22,7 +23,7 @@ pub use crate::store::open::{Access, OpenError, Surroundings};
 pub use open::migrate;
 
 use crate::domain::deployment::{Deployment, Status};
-use crate::domain::id::{CommentRef, Conversation, DeploymentId, ForgeName, ProjectId, UserId};
+use crate::domain::id::{CommentRef, Conversation, DeploymentId, ForgeName, PlatformName, ProjectId, UserId};
 use crate::domain::ledger::Sealed;
 use crate::ports::clock::Clock;
 use crate::ports::store::{
@@ -110,10 +111,12 @@ impl Store for SqliteStore {
         read::depth(&mut *self.reader().await?, now).await
     }
 
-    async fn pause(&self, forge: &ForgeName, until: Timestamp) -> Answer<()> {
-        let forge = forge.clone();
+    async fn pause(&self, platform: &PlatformName, until: Timestamp) -> Answer<()> {
+        let platform = platform.clone();
         self.writer
-            .write(move |connection| Box::pin(async move { single::pause(connection, &forge, until).await }))
+            .write(move |connection| {
+                Box::pin(async move { single::pause(connection, &platform, until).await })
+            })
             .await
     }
 
@@ -194,8 +197,8 @@ impl Store for SqliteStore {
         read::is_taken(&mut *self.reader().await?, source).await
     }
 
-    async fn answers_to(&self, at: &Conversation, by: UserId, since: Timestamp) -> Answer<u32> {
-        read::answers_to(&mut *self.reader().await?, at, by, since).await
+    async fn answers_to(&self, place: &str, by: UserId, since: Timestamp) -> Answer<u32> {
+        read::answers_to(&mut *self.reader().await?, place, by, since).await
     }
 
     async fn pinned(&self, forge: &ForgeName, kind: &str, name: &str) -> Answer<Option<i64>> {

@@ -36,7 +36,7 @@ pub(super) async fn insert_all(
     for (at, job) in jobs {
         let (run_at, order, at) = (millis(job.run_at), millis(job.order), millis(*at));
         let work = json(&job.work)?;
-        rows.push(json!([job.lane.priority(), job.key, job.forge.as_str(), work, run_at, order, at]));
+        rows.push(json!([job.lane.priority(), job.key, job.platform.as_str(), work, run_at, order, at]));
     }
     let turns: BTreeSet<_> = jobs.iter().map(|(_, job)| (job.lane.priority(), job.key.as_str())).collect();
     let turns = json(&turns)?;

@@ -79,7 +79,9 @@ async fn house_with(bodies: BodyLimits, limits: Limits) -> House {
         store: Arc::clone(&store) as _,
         clock,
         policies: Arc::new(Policies::default()),
-        desks: Arc::new(BTreeMap::new()),
+        desks: Arc::default(),
+        chats: Arc::default(),
+        people: Arc::default(),
     };
     let (wake, pulse) = (Arc::new(Notify::new()), Arc::new(Pulse::default()));
     let web = Web::new(app, sources(), Arc::clone(&wake), Arc::clone(&pulse)).with_limits(bodies);

@@ -63,7 +63,7 @@ fn receive(
 fn run_changed() -> Received {
     let (forge, project) = (ForgeName::new("github"), ProjectId(30));
     let event = Event::RunChanged { forge, project, run: 12, waits: false, asked: None };
-    Received::Ours(Verified { id: ID.to_owned(), events: vec![event] })
+    Received::Ours(Verified { id: ID.to_owned(), events: vec![event], form: None })
 }
 
 fn why_unauthenticated(outcome: Result<Received, Rejected>) -> &'static str {

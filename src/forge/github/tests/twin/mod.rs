@@ -138,6 +138,7 @@ fn description(stage: &Stage, native: &str) -> Description {
         gate: Gate::ProtectionRule,
         creators: Creators { started_by: Vec::new(), stand_ins: Known::Fact(Vec::new()) },
         conversation: None,
+        notify: None,
         within_reach: None,
     }
 }

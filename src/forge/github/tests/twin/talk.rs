@@ -189,7 +189,7 @@ fn the_words_are_githubs() {
     let words = Prose(vec![Block::Paragraph(
         Line::default().forge().text(" runs the ").pipeline().text(" of this ").request(),
     )]);
-    let rendered = crate::forge::markdown::render(&words, "m", &crate::forge::github::talk::DIALECT);
+    let rendered = crate::forge::markdown::render(&words, "m", &crate::forge::github::talk::TERMS);
     assert_eq!(rendered, "GitHub runs the workflow run of this pull request\n\n<!-- m -->");
 }
 

@@ -1,0 +1,310 @@
+//! What somebody did in a chat becomes a decision, or an answer to them alone: who they are, for whom they speak, what
+//! they mean, and one commit.
+
+use super::channel::Meant;
+use super::commands::{Here, Plan, Speaker, Spoken};
+use super::links::Spokesman;
+use super::press::pressed_at;
+use super::worker::Task;
+use super::{App, ChatDesk, Stopped};
+use crate::domain::chat::{Act, Chatted, Choice, Message, NoVoice, Offer};
+use crate::domain::command::{Command, Misunderstood, Verb, parse_chat};
+use crate::domain::deployment::Deployment;
+use crate::domain::effect::{Effect, Look};
+use crate::domain::id::UserId;
+use crate::domain::ledger::{Source, Word};
+use crate::domain::wording::{Prose, Spelling, Terms, answer, chat as wording, help};
+use crate::ports::chat::Presence;
+use crate::ports::postings::Posting;
+use crate::ports::store::{CommitError, TakenCommand};
+
+/// How often a conflict is answered by gathering and deciding again at once.
+const TRIES: u32 = 3;
+
+/// Who acts, and where.
+pub struct Actor<'a> {
+    /// The chat.
+    pub chat: &'a ChatDesk,
+    /// What they did.
+    pub chatted: &'a Chatted,
+    /// Who they are, by the chat.
+    pub presence: Presence,
+}
+
+/// What an act comes to.
+#[derive(Default)]
+pub struct Reaction {
+    /// Decisions and the answer.
+    pub plan: Plan,
+    /// What can be chosen by a button.
+    pub choices: Vec<Choice>,
+    /// Messages that have to be written anew.
+    pub renew: Vec<Posting>,
+    /// Whose word it is, as far as that mattered.
+    pub by: Option<UserId>,
+    /// The words of the forge that it is about.
+    pub terms: Option<Terms>,
+}
+
+impl Reaction {
+    /// Nothing but an answer.
+    pub fn saying(text: Prose) -> Self {
+        Self { plan: Plan::saying(text), ..Self::default() }
+    }
+}
+
+impl App {
+    /// Processes an act.
+    pub async fn chatted(&self, task: &Task, chatted: &Chatted) -> Result<(), Stopped> {
+        let name = &chatted.aside.chat;
+        let Some(chat) = self.chats.get(name) else { return self.done(task).await };
+        if self.store.is_taken(&TakenCommand::chatted(name, &chatted.id)).await? {
+            return self.done(task).await;
+        }
+        let presence = match chat.chat.presence(&chatted.by, &chatted.aside.channel).await {
+            Ok(presence) => presence,
+            // Who can't be told apart decides nothing; a person waits for the answer.
+            Err(failure) => {
+                tracing::warn!(chat = %name, %failure, "who acted can't be read; nothing is decided");
+                Presence { name: chatted.by.id.clone(), no_voice: Some(NoVoice::Unknown) }
+            }
+        };
+        let actor = Actor { chat, chatted, presence };
+        for _ in 0..TRIES {
+            let reaction = self.react_to(&actor).await?;
+            match self.write_reaction(task, &actor, reaction).await {
+                Err(Stopped::Commit(CommitError::Conflict)) => {}
+                other => return other,
+            }
+        }
+        Err(CommitError::Conflict.into())
+    }
+
+    async fn react_to(&self, actor: &Actor<'_>) -> Result<Reaction, Stopped> {
+        match &actor.chatted.act {
+            Act::Typed { text } => self.typed(actor, parse_chat(text)).await,
+            Act::Pressed { offer, word, reason, on, pressed_at } => {
+                let press = Pressed {
+                    offer,
+                    word: *word,
+                    reason: reason.as_deref(),
+                    on: on.as_ref(),
+                    at: *pressed_at,
+                };
+                self.pressed(actor, &press).await
+            }
+            Act::Unopened { offer, word } => {
+                Ok(Reaction::saying(wording::form_not_opened(offer, *word, &actor.spelling())))
+            }
+        }
+    }
+
+    async fn typed(
+        &self,
+        actor: &Actor<'_>,
+        command: Result<Command, Misunderstood>,
+    ) -> Result<Reaction, Stopped> {
+        let command = match command {
+            Ok(command) => command,
+            Err(Misunderstood::UnknownVerb { word, did_you_mean, .. }) => {
+                let text = answer::unknown_verb(&word, did_you_mean.map(Verb::name), &actor.spelling());
+                return Ok(Reaction::saying(text));
+            }
+        };
+        if command.verb == Verb::Help {
+            return Ok(Reaction::saying(self.help(actor)));
+        }
+        if let Some(why) = actor.presence.no_voice {
+            return Ok(Reaction::saying(wording::no_voice(why)));
+        }
+        let mut reaction = Reaction::default();
+        match self.meant(actor, &command).await? {
+            Meant::Say(text, choices) => {
+                reaction.plan = Plan::saying(text);
+                reaction.choices = choices;
+            }
+            Meant::These { speaker, targets, reason, seen } => {
+                reaction.by = Some(speaker.account.id);
+                reaction.terms = targets.first().map(|d| self.terms_of(d)).transpose()?;
+                reaction.plan = Plan::saying(Prose::default());
+                let spoken = actor.spoken(&speaker, command.verb, reason.as_deref());
+                for deployment in &targets {
+                    let seen = seen.get(&deployment.description.native);
+                    self.carry_out(&mut reaction.plan, &spoken, deployment, seen).await?;
+                }
+            }
+        }
+        Ok(reaction)
+    }
+
+    fn terms_of(&self, deployment: &Deployment) -> Result<Terms, Stopped> {
+        Ok(self.desk(&deployment.description.forge)?.forge.terms())
+    }
+
+    fn help(&self, actor: &Actor<'_>) -> Prose {
+        let mut text = help::help(&actor.spelling());
+        let chat = actor.chat.chat.name();
+        if self.people.with(&chat.into(), &actor.presence.name).is_none() {
+            text.extend(wording::how_to_be_linked(chat, &actor.presence.name));
+        }
+        text
+    }
+
+    async fn pressed(&self, actor: &Actor<'_>, press: &Pressed<'_>) -> Result<Reaction, Stopped> {
+        if let Some(why) = actor.presence.no_voice {
+            return Ok(Reaction::saying(wording::no_voice(why)));
+        }
+        let posting = match self.pressed_posting(actor, press).await? {
+            Ok(posting) => posting,
+            Err(text) => return Ok(Reaction::saying(text)),
+        };
+        let mut targets = self.store.deployments_about(&press.offer.subject).await?;
+        targets.retain(|d| press.offer.numbers.contains(&d.description.number));
+        let Some(first) = targets.first() else { return Ok(Reaction::saying(wording::unknown_offer())) };
+        let desk = self.desk(&first.description.forge)?;
+        let account = match self.spokesman(actor.chat, (&actor.chatted.by, &actor.presence), desk).await? {
+            Spokesman::Of(account) => account,
+            Spokesman::Nobody(text) => return Ok(Reaction::saying(text)),
+        };
+        let terms = Some(desk.forge.terms());
+        let mut reaction = Reaction { by: Some(account.id), terms, ..Reaction::saying(Prose::default()) };
+        if let Some(posting) = posting
+            && self.show_carrying_out(actor.chat, &posting, (press.word, &account.username)).await?
+        {
+            reaction.renew.push(posting);
+        }
+        for deployment in open_ones(&targets) {
+            let speaker = Speaker {
+                at: pressed_at(actor.chatted.at, deployment, &account),
+                account: account.clone(),
+                here: actor.here(),
+                spelling: actor.spelling(),
+                project: deployment.description.project.clone(),
+            };
+            let spoken = actor.spoken(&speaker, press.verb(), press.reason);
+            self.carry_out(&mut reaction.plan, &spoken, deployment, None).await?;
+        }
+        Ok(reaction)
+    }
+
+    /// The message that a button stands on: one of ours, about what the button says, and showing it. `Ok(None)` for a
+    /// button in an answer that one person alone saw.
+    async fn pressed_posting(
+        &self,
+        actor: &Actor<'_>,
+        press: &Pressed<'_>,
+    ) -> Result<Result<Option<Posting>, Prose>, Stopped> {
+        let Some(message) = press.on else { return Ok(Ok(None)) };
+        let found = self.store.posting_at(actor.chat.chat.name(), message).await?;
+        let Some(posting) = found.filter(|posting| posting.subject == press.offer.subject) else {
+            return Ok(Err(wording::not_our_message()));
+        };
+        let since = posting.shown.iter().find(|(generation, _)| *generation > press.offer.generation);
+        let outdated = press.offer.generation > 0 && since.is_some_and(|(_, shown)| *shown < press.at);
+        if outdated {
+            let text = match self.still_open(press.offer).await? {
+                Some(ended) => answer::not_waiting(&ended, press.word),
+                None => wording::out_of_date(),
+            };
+            return Ok(Err(text));
+        }
+        Ok(Ok(Some(posting)))
+    }
+
+    /// `Some` with the newest deployment of an offer when none of them takes votes any more.
+    async fn still_open(&self, offer: &Offer) -> Result<Option<Deployment>, Stopped> {
+        let mut all = self.store.deployments_about(&offer.subject).await?;
+        all.retain(|d| offer.numbers.contains(&d.description.number));
+        Ok(if all.iter().any(|d| d.status.takes_votes()) { None } else { all.into_iter().next() })
+    }
+
+    /// The one commit of an act.
+    async fn write_reaction(
+        &self,
+        task: &Task,
+        actor: &Actor<'_>,
+        reaction: Reaction,
+    ) -> Result<(), Stopped> {
+        let Chatted { id, aside, at, .. } = actor.chatted;
+        let Reaction { plan, choices, renew, by, terms } = reaction;
+        let mut commit = self.finishing(task);
+        commit.commands.push(TakenCommand {
+            source: TakenCommand::chatted(&aside.chat, id),
+            place: aside.channel.key(&aside.chat),
+            line: TakenCommand::WHOLE,
+            by: by.unwrap_or(UserId(0)),
+            at: *at,
+            outcome: plan.outcome.to_owned(),
+            named: true,
+        });
+        commit.changes = plan.changes;
+        for effect in plan.effects {
+            commit.jobs.push(self.effect(effect, *at)?);
+        }
+        for deployment in plan.look_at {
+            let Some(known) = self.store.deployment(&deployment).await? else { continue };
+            commit.jobs.push(self.look(Look::Deployment { deployment }, &known.description.forge, commit.at));
+        }
+        for posting in &renew {
+            self.renew(&mut commit, posting)?;
+        }
+        if !plan.text.0.is_empty() || !choices.is_empty() {
+            let text = terms.iter().fold(plan.text, Prose::in_terms);
+            let whisper = Effect::Whisper { to: aside.clone(), text, choices };
+            commit.jobs.push(self.effect(whisper, *at)?);
+        }
+        match self.store.commit(commit).await {
+            Err(CommitError::AlreadyTaken) => self.done(task).await,
+            other => Ok(other?),
+        }
+    }
+}
+
+impl Actor<'_> {
+    /// How commands are spelt here.
+    pub fn spelling(&self) -> Spelling {
+        Spelling::of_command(&self.chat.command)
+    }
+
+    /// Where they act.
+    pub fn here(&self) -> Here {
+        let aside = &self.chatted.aside;
+        Here::Channel { chat: aside.chat.clone(), channel: aside.channel.clone() }
+    }
+
+    fn spoken<'b>(&'b self, speaker: &'b Speaker, verb: Verb, reason: Option<&'b str>) -> Spoken<'b> {
+        let aside = &self.chatted.aside;
+        let source = Source::Chat {
+            chat: aside.chat.clone(),
+            channel: aside.channel.clone(),
+            user: self.chatted.by.id.clone(),
+            act: self.chatted.id.clone(),
+        };
+        Spoken { speaker, verb, reason, source, aside: Some(aside) }
+    }
+}
+
+/// A pressed button, or the form behind it.
+struct Pressed<'a> {
+    offer: &'a Offer,
+    word: Word,
+    reason: Option<&'a str>,
+    on: Option<&'a Message>,
+    at: jiff::Timestamp,
+}
+
+impl Pressed<'_> {
+    fn verb(&self) -> Verb {
+        match self.word {
+            Word::Approved => Verb::Approve,
+            Word::Rejected => Verb::Reject,
+            Word::Revoked => Verb::Revoke,
+        }
+    }
+}
+
+/// Those that take votes; if none does, the newest, so that the answer tells how it ended.
+fn open_ones(targets: &[Deployment]) -> Vec<&Deployment> {
+    let open: Vec<&Deployment> = targets.iter().filter(|d| d.status.takes_votes()).collect();
+    if open.is_empty() { targets.iter().take(1).collect() } else { open }
+}
