@@ -315,7 +315,8 @@ impl App {
     pub fn effect(&self, effect: Effect, order: Timestamp) -> Result<NewJob, Stopped> {
         let (lane, key, dedupe) = address(&effect);
         let forge = self.forge_of(&effect)?;
-        Ok(NewJob { lane, key, forge, work: Work::Effect(effect), run_at: self.clock.now(), order, dedupe })
+        let (work, run_at, cause) = (Work::Effect(effect), self.clock.now(), self.cause.clone());
+        Ok(NewJob { lane, key, forge, work, run_at, order, dedupe, cause })
     }
 
     fn forge_of(&self, effect: &Effect) -> Result<ForgeName, Stopped> {
@@ -348,6 +349,7 @@ impl App {
             run_at,
             order: run_at,
             dedupe,
+            cause: self.cause.clone(),
         }
     }
 }

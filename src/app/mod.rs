@@ -10,6 +10,7 @@
 //! * [`open`], [`rounds`] and [`observe`]: a deployment that waits is opened; what happened to it is written.
 //! * [`deliver`]: effects: release, reject, vote, cards, answers, reactions.
 //! * [`recheck`]: looks again, so that what was lost or done elsewhere ends in the same state.
+//! * [`letters`]: what waits and what was given up, for those who look after the server.
 //! * [`audit`]: walks the whole ledger and checks its chains.
 
 pub mod audit;
@@ -18,6 +19,7 @@ pub mod commands;
 pub mod deliver;
 pub mod gather;
 pub mod intake;
+pub mod letters;
 pub mod observe;
 pub mod open;
 pub mod people;
@@ -52,6 +54,8 @@ pub struct App {
     pub policies: Arc<Policies>,
     /// The forges, by their configured names.
     pub desks: Arc<BTreeMap<ForgeName, Desk>>,
+    /// The delivery that everything now follows from, if one caused it. It goes into each job that is written.
+    pub cause: Option<String>,
 }
 
 /// One forge with its settings.
@@ -108,6 +112,11 @@ pub enum Stopped {
 }
 
 impl App {
+    /// The same on behalf of a delivery.
+    pub fn caused_by(&self, delivery: Option<&str>) -> Self {
+        Self { cause: delivery.map(str::to_owned), ..self.clone() }
+    }
+
     /// The forge of this name.
     pub fn desk(&self, forge: &ForgeName) -> Result<&Desk, Stopped> {
         self.desks.get(forge).ok_or_else(|| Stopped::NoSuchForge(forge.clone()))

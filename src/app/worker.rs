@@ -175,7 +175,7 @@ impl Worker {
     }
 
     async fn attempt(&self, task: &Task) -> Result<(), Stopped> {
-        let app = &self.app;
+        let app = &self.app.caused_by(task.job.cause.as_deref());
         match &task.job.work {
             Work::Event(Event::Commented { comment, heard, .. }) => app.react(task, comment, heard).await,
             Work::Event(Event::DeploymentChanged { forge, project, native, blocked_at }) => {
@@ -282,7 +282,7 @@ impl Worker {
         commit.finish = Some(Finish::Dead(job.lease.clone(), why.to_owned()));
         if let Some((to, whom)) = unanswered(&job.work) {
             let reply = Effect::Reply { to, whom, marker: "gave-up".to_owned(), text: answer::gave_up() };
-            commit.jobs.extend(self.app.effect(reply, now).ok());
+            commit.jobs.extend(self.app.caused_by(job.cause.as_deref()).effect(reply, now).ok());
         }
         // Polling finds the comment again: it was answered, once.
         commit.commands.extend(given_up(&job.work));
@@ -343,7 +343,7 @@ fn given_up(work: &Work) -> Option<TakenCommand> {
         line: TakenCommand::WHOLE,
         by,
         at: *at,
-        outcome: "given up".to_owned(),
+        outcome: TakenCommand::GIVEN_UP.to_owned(),
         named: true,
     })
 }

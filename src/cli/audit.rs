@@ -55,7 +55,7 @@ pub(super) fn run(command: &AuditCommand) -> Outcome {
 }
 
 /// Beside a process that serves: nothing is locked.
-fn with_store(config: &ConfigArgs, work: impl AsyncFnOnce(&dyn Store) -> Outcome) -> Outcome {
+pub(super) fn with_store(config: &ConfigArgs, work: impl AsyncFnOnce(&dyn Store) -> Outcome) -> Outcome {
     let config = config.load()?;
     block_on(async {
         let tasks = TaskTracker::new();

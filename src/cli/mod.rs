@@ -1,7 +1,7 @@
 //! The command line. Results go to stdout, the log and what went wrong to stderr.
 //!
 //! * [`wiring`]: the only file that names every adapter.
-//! * `serve`, `check`, `migrate`, `audit`: one file for each command.
+//! * `serve`, `check`, `migrate`, `audit`, `jobs`, `healthcheck`: one file for each command.
 //! * `demo`: the true server against a simulated world, to be played or told.
 //! * `log`: where the log goes and how it looks.
 //!
@@ -10,6 +10,8 @@
 mod audit;
 mod check;
 mod demo;
+mod healthcheck;
+mod jobs;
 mod log;
 mod migrate;
 mod serve;
@@ -51,6 +53,11 @@ enum Command {
     /// Check or export the ledger of decisions
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Show, retry or drop what the server has given up
+    #[command(subcommand)]
+    Jobs(jobs::JobsCommand),
+    /// Ask the server whether it is ready: exit code 0 if so
+    Healthcheck(healthcheck::HealthcheckArgs),
 }
 
 impl Command {
@@ -58,7 +65,10 @@ impl Command {
     fn log_level(&self) -> LevelFilter {
         match self {
             Self::Demo(_) => LevelFilter::ERROR,
-            Self::Serve(_) | Self::Check(_) | Self::Migrate(_) | Self::Audit(_) => LevelFilter::INFO,
+            Self::Serve(_) | Self::Check(_) | Self::Migrate(_) | Self::Audit(_) | Self::Jobs(_) => {
+                LevelFilter::INFO
+            }
+            Self::Healthcheck(_) => LevelFilter::WARN,
         }
     }
 }
@@ -122,6 +132,8 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Migrate(args) => migrate::run(&args),
         Command::Audit(command) => audit::run(&command),
+        Command::Jobs(command) => jobs::run(&command),
+        Command::Healthcheck(args) => healthcheck::run(&args),
     };
     match outcome {
         Ok(code) => code,

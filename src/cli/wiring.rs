@@ -107,7 +107,7 @@ pub async fn build(config: &Config, clock: Arc<dyn Clock>, tasks: &TaskTracker) 
         sources.insert(settings.name.to_string(), github_inbound(settings)?);
     }
     let policies = Arc::new(config.policies.clone());
-    let app = App { store: Arc::clone(&store) as _, clock, policies, desks: Arc::new(desks) };
+    let app = App { store: Arc::clone(&store) as _, clock, policies, desks: Arc::new(desks), cause: None };
     let (wake, pulse) = (Arc::new(Notify::new()), Arc::new(Pulse::default()));
     let worker = Worker::new(app.clone(), Arc::clone(&wake));
     let router = Web::new(app.clone(), sources, wake, Arc::clone(&pulse)).router();

@@ -2,7 +2,7 @@
 
 use super::fault::fault;
 use crate::ports::store::{Lane, Lease, LeasedJob, NewJob, StoreError};
-use crate::store::rows::{JobRow, json, millis};
+use crate::store::rows::{JobRow, json, millis, work_text};
 use crate::store::sql;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ pub(super) async fn insert(
         .bind(job.lane.priority())
         .bind(&job.key)
         .bind(job.forge.as_str())
-        .bind(json(&job.work)?)
+        .bind(work_text(job)?)
         .bind(millis(job.run_at))
         .bind(millis(job.order))
         .bind(millis(at))
@@ -59,7 +59,7 @@ pub(super) async fn insert_all(
     let mut rows = Vec::with_capacity(jobs.len());
     for (at, job) in jobs {
         let (run_at, order, at) = (millis(job.run_at), millis(job.order), millis(*at));
-        let work = json(&job.work)?;
+        let work = work_text(job)?;
         rows.push(json!([job.lane.priority(), job.key, job.forge.as_str(), work, run_at, order, at]));
     }
     let turns: BTreeSet<_> = jobs.iter().map(|(_, job)| (job.lane.priority(), job.key.as_str())).collect();
@@ -78,7 +78,11 @@ async fn is_marked(connection: &mut SqliteConnection, mark: &str) -> Result<bool
 }
 
 /// Marks the job whose turn it is; needed whenever a job of this lane and key comes or goes.
-async fn choose_head(connection: &mut SqliteConnection, lane: i64, key: &str) -> Result<(), StoreError> {
+pub(super) async fn choose_head(
+    connection: &mut SqliteConnection,
+    lane: i64,
+    key: &str,
+) -> Result<(), StoreError> {
     for statement in [sql::job::CLEAR_HEAD, sql::job::SET_HEAD] {
         sqlx::query(statement).bind(lane).bind(key).execute(&mut *connection).await.map_err(fault)?;
     }

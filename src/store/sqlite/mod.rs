@@ -4,6 +4,7 @@ mod commit;
 mod fault;
 mod intake;
 mod jobs;
+mod letters;
 mod open;
 mod read;
 #[cfg(test)]
@@ -17,8 +18,8 @@ use crate::domain::id::{CommentRef, Conversation, DeploymentId, ForgeName, Proje
 use crate::domain::ledger::Sealed;
 use crate::ports::clock::Clock;
 use crate::ports::store::{
-    Accepted, Commit, CommitError, KnownProject, Lease, LeasedJob, NewDelivery, QueueDepth, Room, Store,
-    StoreError,
+    Accepted, Backlog, Commit, CommitError, KnownProject, Lease, LeasedJob, NewDelivery, QueueDepth, Room,
+    Store, StoreError, StoredJob,
 };
 use crate::store::rows::millis;
 use crate::store::sql;
@@ -99,6 +100,29 @@ impl Store for SqliteStore {
 
     async fn next_due(&self, now: Timestamp) -> Answer<Option<Timestamp>> {
         read::next_due(&self.reads, now).await
+    }
+
+    async fn backlog(&self, now: Timestamp) -> Answer<Backlog> {
+        letters::backlog(&mut *self.reads.acquire().await.map_err(fault)?, now).await
+    }
+
+    async fn jobs(&self, only_dead: bool, after: i64, limit: u32) -> Answer<Vec<StoredJob>> {
+        letters::list(&mut *self.reads.acquire().await.map_err(fault)?, only_dead, after, limit).await
+    }
+
+    async fn revive(&self, job: i64, now: Timestamp, comment: Option<&str>) -> Answer<bool> {
+        let comment = comment.map(str::to_owned);
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move { letters::revive(connection, job, now, comment).await })
+            })
+            .await
+    }
+
+    async fn discard(&self, job: i64) -> Answer<bool> {
+        self.writer
+            .write(move |connection| Box::pin(async move { letters::discard(connection, job).await }))
+            .await
     }
 
     async fn depth(&self, now: Timestamp) -> Answer<QueueDepth> {

@@ -80,6 +80,7 @@ async fn house_with(bodies: BodyLimits, limits: Limits) -> House {
         clock,
         policies: Arc::new(Policies::default()),
         desks: Arc::new(BTreeMap::new()),
+        cause: None,
     };
     let (wake, pulse) = (Arc::new(Notify::new()), Arc::new(Pulse::default()));
     let web = Web::new(app, sources(), Arc::clone(&wake), Arc::clone(&pulse)).with_limits(bodies);
