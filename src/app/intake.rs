@@ -45,6 +45,9 @@ impl App {
             events: verified.events,
             received_at: now,
         };
-        Ok(Taken::Stored(self.store.accept(delivery).await?))
+        let id = delivery.id.clone();
+        let accepted = self.store.accept(delivery).await?;
+        tracing::debug!(source, delivery = id, ?accepted, "a delivery is on disk");
+        Ok(Taken::Stored(accepted))
     }
 }

@@ -10,6 +10,7 @@
 //! * [`open`], [`rounds`] and [`observe`]: a deployment that waits is opened; what happened to it is written.
 //! * [`deliver`]: effects: release, reject, vote, cards, answers, reactions.
 //! * [`recheck`]: looks again, so that what was lost or done elsewhere ends in the same state.
+//! * [`figures`]: what is measured.
 //! * [`letters`]: what waits and what was given up, for those who look after the server.
 //! * [`audit`]: walks the whole ledger and checks its chains.
 
@@ -17,6 +18,7 @@ pub mod audit;
 pub mod cast;
 pub mod commands;
 pub mod deliver;
+pub mod figures;
 pub mod gather;
 pub mod intake;
 pub mod letters;
@@ -39,6 +41,7 @@ use crate::ports::clock::Clock;
 use crate::ports::failure::Failure;
 use crate::ports::forge::{Forge, HookLog};
 use crate::ports::store::{CommitError, Store, StoreError};
+use figures::Figures;
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -56,6 +59,8 @@ pub struct App {
     pub desks: Arc<BTreeMap<ForgeName, Desk>>,
     /// The delivery that everything now follows from, if one caused it. It goes into each job that is written.
     pub cause: Option<String>,
+    /// What is measured.
+    pub figures: Arc<Figures>,
 }
 
 /// One forge with its settings.

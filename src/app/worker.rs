@@ -1,5 +1,7 @@
 //! The worker: leases jobs, hands each to its use case, and decides what follows from a failure.
 
+use super::figures::Attempt;
+use super::letters::{kind, lane_name};
 use super::{App, Stopped};
 use crate::app::open::Told;
 use crate::domain::actor::Account;
@@ -17,6 +19,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 
 /// How long a job is ours. A crashed worker's jobs are taken up by another after this.
 const LEASE: SignedDuration = SignedDuration::from_secs(60);
@@ -156,8 +159,19 @@ impl Worker {
         }
     }
 
+    /// Everything that is logged meanwhile tells the job, and the delivery that it follows from.
     async fn work(&self, job: LeasedJob) {
-        let task = Task::new(job);
+        let span = tracing::info_span!(
+            "job",
+            delivery = job.cause.as_deref(),
+            job = job.lease.job,
+            lane = lane_name(job.lane),
+            kind = kind(&job.work)
+        );
+        self.work_on(Task::new(job)).instrument(span).await;
+    }
+
+    async fn work_on(&self, task: Task) {
         let outcome = match tokio::time::timeout_at(task.deadline, self.attempt(&task)).await {
             Ok(Err(Stopped::Forge(Failure::NotFound))) if only_looks(&task.job.work) => {
                 self.app.done(&task).await
@@ -165,12 +179,16 @@ impl Worker {
             Ok(outcome) => outcome,
             Err(_) => Err(Stopped::OutOfTime),
         };
-        if let Err(stopped) = outcome {
-            let job = &task.job;
-            tracing::info!(job = job.lease.job, lane = ?job.lane, key = job.key, attempts = job.attempts, error = %stopped, "job stopped");
-            if let Err(error) = self.after(&task, stopped).await {
-                tracing::error!(job = task.job.lease.job, %error, "giving a job back; its lease will run out");
-            }
+        let job = &task.job;
+        let Err(stopped) = outcome else {
+            tracing::debug!(key = job.key, "job done");
+            self.app.figures.attempted(job, Attempt::Done, self.app.clock.now());
+            return;
+        };
+        tracing::info!(key = job.key, attempts = job.attempts, error = %stopped, "job stopped");
+        self.app.figures.attempted(job, Attempt::Stopped, self.app.clock.now());
+        if let Err(error) = self.after(&task, stopped).await {
+            tracing::error!(%error, "giving a job back; its lease will run out");
         }
     }
 
@@ -277,7 +295,8 @@ impl Worker {
 
     /// A dead letter stays visible; a dead command is answered.
     async fn bury(&self, job: &LeasedJob, now: Timestamp, why: &str) -> Result<(), StoreError> {
-        tracing::error!(job = job.lease.job, key = job.key, why, "a job was given up");
+        tracing::error!(key = job.key, why, "a job was given up");
+        self.app.figures.attempted(job, Attempt::GivenUp, now);
         let mut commit = Commit::at(now);
         commit.finish = Some(Finish::Dead(job.lease.clone(), why.to_owned()));
         if let Some((to, whom)) = unanswered(&job.work) {

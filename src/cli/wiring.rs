@@ -1,5 +1,6 @@
 //! From a checked configuration to a house that can run: the only file that names every adapter.
 
+use crate::app::figures::Figures;
 use crate::app::worker::Worker;
 use crate::app::{App, Desk, Stopped, Ways};
 use crate::config::{Config, GitHub, GitLab, MergeRequestApproval, StoreUrl};
@@ -97,21 +98,30 @@ pub async fn build(config: &Config, clock: Arc<dyn Clock>, tasks: &TaskTracker) 
     let store = SqliteStore::open(&address(&config.store), Access::Serve, around).await;
     let store = Arc::new(store.map_err(BuildError::Store)?);
     let http = Http::new(http::Limits::default())?;
+    let figures = Arc::new(Figures::new(names(config), clock.now()));
+    let metered = |forge: &ForgeName| http.metered(figures.meter(forge));
     let (mut desks, mut sources) = (BTreeMap::new(), Sources::new());
     for settings in &config.gitlab {
-        desks.insert(settings.name.clone(), gitlab_desk(settings, &http, &clock)?);
+        desks.insert(settings.name.clone(), gitlab_desk(settings, &metered(&settings.name), &clock)?);
         sources.insert(settings.name.to_string(), gitlab_inbound(settings)?);
     }
     for settings in &config.github {
-        desks.insert(settings.name.clone(), github_desk(settings, &http, &clock)?);
+        desks.insert(settings.name.clone(), github_desk(settings, &metered(&settings.name), &clock)?);
         sources.insert(settings.name.to_string(), github_inbound(settings)?);
     }
     let policies = Arc::new(config.policies.clone());
-    let app = App { store: Arc::clone(&store) as _, clock, policies, desks: Arc::new(desks), cause: None };
+    let app =
+        App { store: Arc::clone(&store) as _, clock, policies, desks: Arc::new(desks), cause: None, figures };
     let (wake, pulse) = (Arc::new(Notify::new()), Arc::new(Pulse::default()));
     let worker = Worker::new(app.clone(), Arc::clone(&wake));
     let router = Web::new(app.clone(), sources, wake, Arc::clone(&pulse)).router();
     Ok(Built { app, worker, router, store, pulse })
+}
+
+/// What deliveries come from.
+fn names(config: &Config) -> impl Iterator<Item = String> {
+    let gitlab = config.gitlab.iter().map(|settings| settings.name.to_string());
+    gitlab.chain(config.github.iter().map(|settings| settings.name.to_string()))
 }
 
 impl Built {

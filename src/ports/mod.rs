@@ -5,4 +5,5 @@ pub mod failure;
 pub mod forge;
 pub mod inbound;
 pub mod inspect;
+pub mod meter;
 pub mod store;

@@ -55,7 +55,8 @@ pub(super) async fn receive(
             (Err(refused), arrival)
         }
     };
-    web.figures.arrived(name, arrival);
+    let verified = arrival.is_verified().then(|| web.app.clock.now());
+    web.app.figures.arrived(&name, arrival.label(), verified);
     answer
 }
 

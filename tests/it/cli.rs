@@ -192,11 +192,16 @@ impl Serving {
     }
 
     pub(crate) fn status(&self, path: &str) -> String {
+        self.get(path).split(' ').nth(1).unwrap().to_owned()
+    }
+
+    /// The whole answer, head and body.
+    pub(crate) fn get(&self, path: &str) -> String {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
-        answer.split(' ').nth(1).unwrap().to_owned()
+        answer
     }
 
     /// Reads the log up to a line with this word.

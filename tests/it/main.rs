@@ -21,3 +21,4 @@ mod jobs;
 mod people;
 mod siege;
 mod story;
+mod watched;

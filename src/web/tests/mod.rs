@@ -6,6 +6,7 @@ mod refusals;
 
 use super::{BodyLimits, Limits, Pulse, Sources, Web, serve_within};
 use crate::app::App;
+use crate::app::figures::Figures;
 use crate::domain::id::ForgeName;
 use crate::domain::policy::Policies;
 use crate::forge::gitlab::webhook::GitLabInbound;
@@ -81,6 +82,7 @@ async fn house_with(bodies: BodyLimits, limits: Limits) -> House {
         policies: Arc::new(Policies::default()),
         desks: Arc::new(BTreeMap::new()),
         cause: None,
+        figures: Arc::new(Figures::new(sources().into_keys(), NOW.parse().unwrap())),
     };
     let (wake, pulse) = (Arc::new(Notify::new()), Arc::new(Pulse::default()));
     let web = Web::new(app, sources(), Arc::clone(&wake), Arc::clone(&pulse)).with_limits(bodies);
