@@ -12,6 +12,7 @@ mod calls;
 mod cli;
 mod crash;
 mod demo;
+mod deploy;
 mod docs;
 mod doctor;
 mod doctor_github;

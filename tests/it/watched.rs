@@ -74,7 +74,7 @@ impl Outside {
         let key = self.app.private_key_pem.lines().filter(|line| !line.starts_with("-----"));
         let mut secrets: Vec<&str> = key.collect();
         assert!(secrets.len() > 10);
-        secrets.extend([SIGNING_TOKEN, &SIGNING_TOKEN[6..], WEBHOOK_TOKEN, API_TOKEN]);
+        secrets.extend([SIGNING_TOKEN, SIGNING_TOKEN.trim_start_matches("whsec_"), WEBHOOK_TOKEN, API_TOKEN]);
         secrets.extend([self.token.as_str(), &self.app.webhook_secret]);
         // Tokens that GitHub gives to installations, and what the App signs for itself.
         secrets.extend(["ghs_", "eyJ"]);
