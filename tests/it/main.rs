@@ -8,6 +8,7 @@
 )]
 
 mod attacks;
+mod backup;
 mod calls;
 mod cli;
 mod crash;

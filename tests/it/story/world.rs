@@ -60,7 +60,7 @@ pub(crate) struct World {
     pub(crate) read: BTreeSet<NoteId>,
     address: std::net::SocketAddr,
     pub(crate) hook: HookId,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl World {
@@ -110,7 +110,7 @@ impl World {
             hooks_arrive: true,
             read: BTreeSet::new(),
             hook: 0,
-            _folder: folder,
+            folder,
         };
         world.furnish(switches);
         world
@@ -171,6 +171,11 @@ impl World {
         if let Err(why) = self.end().await {
             panic!("at the end: {why}\n\n{}", self.scene().await);
         }
+    }
+
+    /// The database file.
+    pub(crate) fn database(&self) -> std::path::PathBuf {
+        self.folder.path().join("story.db")
     }
 
     /// The store of the running server.
