@@ -278,6 +278,10 @@ fn record_vote(plan: &mut Plan, spoken: &Spoken<'_>, word: Word, ground: &Ground
     let at = spoken.speaker.at;
     let earlier = ground.earlier(spoken.speaker);
     plan.named = true;
+    if word == Word::Rejected && deployment.is_handed_over() && case.gate.decides_once() {
+        plan.say(answer::handed_over(description));
+        return;
+    }
     let again = earlier.is_some_and(|earlier| earlier.word == word && earlier.at <= at);
     if word == Word::Approved && (again || deployment.status == Status::Approved) && ground.is_due() {
         plan.effects.push(Effect::Release { deployment: deployment.id().clone() });
@@ -326,10 +330,8 @@ fn revoke(plan: &mut Plan, spoken: &Spoken<'_>, ground: &Ground<'_>) {
     let speaker = spoken.speaker;
     let earlier = ground.earlier(speaker);
     let has_approval = earlier.is_some_and(|earlier| earlier.word == Word::Approved);
-    let refused = deployment.outcome == Some(Outcome::Waiting(Hold::VoteRefused));
-    let handed_over = deployment.status == Status::Approved && case.gate.keeps_decisions() && !refused;
-    if case.vote_as == VoteAs::Sudo || handed_over {
-        plan.say(answer::revoke_too_late(description));
+    if case.vote_as == VoteAs::Sudo || deployment.is_handed_over() {
+        plan.say(answer::handed_over(description));
         return;
     }
     if !has_approval

@@ -141,8 +141,11 @@ impl App {
             }
         }
         let human = started_by.iter().any(|account| !account.bot);
-        let stand_ins =
-            if human { Known::Fact(Vec::new()) } else { self.stand_ins(desk, project, conversation).await? };
+        let stand_ins = if human {
+            Known::Fact(Vec::new())
+        } else {
+            self.stand_ins(desk, project, (sighting, conversation)).await?
+        };
         Ok(Creators { started_by, stand_ins })
     }
 
@@ -150,12 +153,21 @@ impl App {
         &self,
         desk: &Desk,
         project: ProjectId,
-        conversation: Option<&Conversation>,
+        (sighting, conversation): (&Sighting, Option<&Conversation>),
     ) -> Result<Known<Vec<Account>>, Stopped> {
-        let Some(Conversation { place: Place::MergeRequest(number), .. }) = conversation else {
-            return Ok(Known::Fact(Vec::new()));
+        let number = match conversation.map(|at| &at.place) {
+            Some(Place::MergeRequest(number)) => Some(*number),
+            // It stands on its commit, perhaps only because its merge request couldn't be read.
+            Some(Place::Commit(_)) => {
+                match known(desk.forge.carrier(project, sighting).await, "its merge request")? {
+                    Known::Fact(number) => number,
+                    Known::Unknown(why) => return Ok(Known::Unknown(why)),
+                }
+            }
+            None => None,
         };
-        let request = match known(desk.forge.merge_request(project, *number).await, "the merge request")? {
+        let Some(number) = number else { return Ok(Known::Fact(Vec::new())) };
+        let request = match known(desk.forge.merge_request(project, number).await, "the merge request")? {
             Known::Fact(request) => request,
             Known::Unknown(why) => return Ok(Known::Unknown(why)),
         };

@@ -123,6 +123,7 @@ fn kind_of_event(event: &Event) -> &'static str {
         Event::RunChanged { .. } => "run",
         Event::Pressed(_) => "button",
         Event::SomethingWaits { .. } => "project",
+        Event::ReachChanged { .. } => "reach",
         Event::MergeRequestApproved { .. } => "merge request approved",
     }
 }

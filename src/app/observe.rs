@@ -94,19 +94,25 @@ impl App {
         let description = &deployment.description;
         match desk.forge.deployment(description.project.id, &description.native).await {
             Ok(sighting) => Ok(Some(sighting)),
-            Err(Failure::NotFound) => self.settle_gone(desk, deployment).await.map(|()| None),
+            Err(Failure::NotFound) => self.gone_or_moved(desk, deployment).await,
             Err(failure) => Err(failure.into()),
         }
     }
 
-    /// 404 counts only with a token that is proven good: then the deployment, its environment or its
-    /// project is gone.
-    async fn settle_gone(&self, desk: &Desk, deployment: &Deployment) -> Result<(), Stopped> {
-        match desk.forge.project(deployment.description.project.id).await {
-            Ok(_) | Err(Failure::NotFound) => {}
+    /// 404 counts only with a token that is proven good: then the deployment, its environment or its project is
+    /// gone. The project's name may have been an old one, which asking for it puts right.
+    async fn gone_or_moved(&self, desk: &Desk, deployment: &Deployment) -> Result<Option<Sighting>, Stopped> {
+        let description = &deployment.description;
+        match desk.forge.project(description.project.id).await {
+            Ok(_) => match desk.forge.deployment(description.project.id, &description.native).await {
+                Err(Failure::NotFound) => {}
+                seen => return Ok(Some(seen?)),
+            },
+            Err(Failure::NotFound) => {}
             Err(failure) => return Err(failure.into()),
         }
-        self.write_observed(deployment, vec![Entry::Settled { outcome: Outcome::Gone }]).await
+        self.write_observed(deployment, vec![Entry::Settled { outcome: Outcome::Gone }]).await?;
+        Ok(None)
     }
 
     async fn write_observed(&self, deployment: &Deployment, entries: Vec<Entry>) -> Result<(), Stopped> {
@@ -313,8 +319,11 @@ fn progress(before: Status, sighting: &Sighting) -> Vec<Entry> {
         | Status::Cancelled
         | Status::Gone => return Vec::new(),
     };
+    let is_bypass = matches!(start, Some(Outcome::Bypassed(_)));
     let outcomes = match sighting.state {
         Progress::Waiting => vec![],
+        // Only the run is told of, and not by which hand: nobody is accused before there is a job to show.
+        Progress::Running if is_bypass && sighting.job.is_none() => vec![],
         Progress::Running => vec![start],
         Progress::Succeeded => vec![start, Some(Outcome::Deployed)],
         Progress::Failed if start.is_some() && rejected_there(sighting) => vec![Some(Outcome::Rejected)],

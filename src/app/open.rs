@@ -1,6 +1,7 @@
 //! Opening: a deployment that was seen waiting gets its ledger, and its place in a conversation.
 
 use super::observe::change;
+use super::people::known;
 use super::{App, Desk, Stopped};
 use crate::domain::actor::Account;
 use crate::domain::decide::{self, within_reach};
@@ -211,7 +212,11 @@ impl App {
     ) -> Result<Conversation, Stopped> {
         let number = match sighting.merge_request {
             Some(number) => Some(number),
-            None => desk.forge.carrier(project.id, sighting).await?,
+            // Who could stand in as its creator is then not known either: see `stand_ins`.
+            None => known(desk.forge.carrier(project.id, sighting).await, "its merge request")?
+                .fact()
+                .copied()
+                .flatten(),
         };
         let place = number.map_or_else(|| Place::Commit(sighting.sha.clone()), Place::MergeRequest);
         Ok(Conversation { forge: desk.forge.name().clone(), project: project.id, place })

@@ -6,7 +6,7 @@ use crate::domain::facts::Person;
 use crate::domain::id::{ProjectId, UserId};
 use crate::domain::policy::{Grantee, Policy};
 use crate::ports::failure::Failure;
-use crate::ports::forge::Member;
+use crate::ports::forge::{GroupRef, Member};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What was read of the people of one decision.
@@ -69,17 +69,31 @@ impl App {
                 Known::Fact(member) => Known::Fact(member.level >= role.level()),
                 Known::Unknown(why) => Known::Unknown(why.clone()),
             }),
-            Grantee::Team(team) => {
-                known(desk.forge.is_group_member(team, true, user).await, &format!("the team {team}"))
-            }
-            Grantee::Group { path, inherited } => {
-                known(desk.forge.is_group_member(path, *inherited, user).await, &format!("the group {path}"))
-            }
+            Grantee::Team(team) => self.is_in_group(desk, (team, true), user).await,
+            Grantee::Group { path, inherited } => self.is_in_group(desk, (path, *inherited), user).await,
             Grantee::GroupId { id, inherited } => {
-                let group = id.to_string();
-                known(desk.forge.is_group_member(&group, *inherited, user).await, &format!("the group {id}"))
+                let group = GroupRef { path: "", id: *id };
+                known(desk.forge.is_group_member(group, *inherited, user).await, &format!("the group {id}"))
             }
         }
+    }
+
+    /// Whether somebody is in the group that a policy's path means: the one that had it first.
+    async fn is_in_group(
+        &self,
+        desk: &Desk,
+        (path, inherited): (&str, bool),
+        user: UserId,
+    ) -> Result<Known<bool>, Stopped> {
+        let (forge, name, what) = (desk.forge.name(), path.to_lowercase(), format!("the group {path}"));
+        let id = match self.store.pinned(forge, "group", &name).await? {
+            Some(id) => id,
+            None => match known(desk.forge.group_id(path).await, &what)? {
+                Known::Fact(id) => self.store.pin(forge, "group", &name, id).await?,
+                Known::Unknown(why) => return Ok(Known::Unknown(why)),
+            },
+        };
+        known(desk.forge.is_group_member(GroupRef { path, id }, inherited, user).await, &what)
     }
 
     /// The id a policy's user name means: the one it meant first. A name that

@@ -6,12 +6,14 @@ use super::worker::Task;
 use super::{App, Desk, Stopped};
 use crate::domain::actor::Account;
 use crate::domain::command::Verb;
+use crate::domain::decide::newest_words;
 use crate::domain::deployment::Deployment;
 use crate::domain::effect::{Effect, Look};
 use crate::domain::event::Press;
 use crate::domain::ledger::{self, Entry, Source, Word};
 use crate::domain::wording::{Prose, answer};
 use crate::ports::store::{CommitError, TakenCommand};
+use jiff::{SignedDuration, Timestamp};
 
 /// How often a conflict is answered by gathering and deciding again at once.
 const TRIES: u32 = 3;
@@ -56,8 +58,7 @@ impl App {
         }
         let speaker = Speaker {
             account: account.clone(),
-            // A press has no time of its own: that of its arrival is the platform's as far as we can tell.
-            at: task.created_at(),
+            at: pressed_at(task, deployment, account),
             conversation: press.conversation.clone(),
             spelling: desk.spelling(&desk.forge.me().await?),
             project: deployment.description.project.clone(),
@@ -132,4 +133,12 @@ impl App {
             other => Ok(other?),
         }
     }
+}
+
+/// A press has no time of its own. It came by our clock, and comments are written by the forge's: it is
+/// never older than what the presser had said when the buttons were shown.
+fn pressed_at(task: &Task, deployment: &Deployment, account: &Account) -> Timestamp {
+    let words = newest_words(&deployment.votes);
+    let earlier = words.get(&account.id).map(|vote| vote.at + SignedDuration::from_millis(1));
+    earlier.map_or(task.created_at(), |earlier| earlier.max(task.created_at()))
 }

@@ -12,7 +12,7 @@ use crate::ports::forge::Sighting;
 use crate::ports::store::{Commit, CommitError};
 use jiff::SignedDuration;
 
-/// So long after a release its job may still be shown as waiting.
+/// So long after an end its job may still be shown as waiting.
 const SETTLES_WITHIN: SignedDuration = SignedDuration::from_mins(2);
 /// A forge that asks may show what it asks for a moment later.
 const SHOWN_WITHIN: SignedDuration = SignedDuration::from_secs(10);
@@ -114,9 +114,8 @@ impl App {
             // The round was found by polling, and this is the delivery that should have told of it.
             Some(_) if ended.asked.is_empty() => Ok(false),
             Some(delivery) => Ok(!ended.asked.contains(delivery)),
-            None => Ok(was_released(ended.status)
-                && !sighting.held_by_others
-                && self.has_rested(ended, SETTLES_WITHIN).await?),
+            // Whatever ended it with us, something waits there now, and nobody has decided on that.
+            None => Ok(!sighting.held_by_others && self.has_rested(ended, SETTLES_WITHIN).await?),
         }
     }
 
@@ -156,8 +155,8 @@ impl App {
                 let told = Told { asked: Some(asked.delivery.clone()), ..Told::default() };
                 self.join(&known, &told).await
             }
-            Some(_) => Ok(()),
-            None => {
+            Some(known) if known.asked.contains(&asked.delivery) => Ok(()),
+            Some(_) | None => {
                 let look = crate::domain::effect::Look::Run { forge: forge.clone(), project, run };
                 let mut commit = Commit::at(self.clock.now());
                 commit.jobs.push(self.look(look, forge, commit.at + SHOWN_WITHIN));
@@ -167,19 +166,5 @@ impl App {
                 }
             }
         }
-    }
-}
-
-/// Its gate was opened, by us or past us.
-fn was_released(status: Status) -> bool {
-    match status {
-        Status::Released | Status::Passed | Status::Deployed | Status::Failed | Status::Bypassed => true,
-        Status::Blocked
-        | Status::Approved
-        | Status::Releasing
-        | Status::Rejecting
-        | Status::Rejected
-        | Status::Cancelled
-        | Status::Gone => false,
     }
 }

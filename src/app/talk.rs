@@ -15,8 +15,8 @@ use crate::ports::store::{CommitError, Room, RoomNews};
 
 /// Marker of a conversation's card.
 const CARD: &str = "countersign:card";
-/// Marker of what is no comment.
-const BUTTONS: &str = "countersign:buttons";
+/// What is no comment needs no marker to be found by.
+const NO_MARKER: &str = "";
 
 impl App {
     /// Brings the card of a conversation up to date: computed from the ledger as it is now.
@@ -104,8 +104,8 @@ impl App {
             number: description.number,
             version: deployment.version,
             title: wording::card::button_title(&deployment),
-            summary: desk.forge.render(&summary, BUTTONS),
-            active: deployment.status.takes_votes(),
+            summary: desk.forge.render(&summary, NO_MARKER),
+            active: deployment.status.takes_votes() && !deployment.is_handed_over(),
             url: description.url.clone(),
         };
         task.guard()?;
@@ -114,11 +114,13 @@ impl App {
 
     /// Tells in the forge's own pages how a deployment stands that waits.
     pub async fn report(&self, task: &Task, id: &DeploymentId) -> Result<(), Stopped> {
-        let waiting = self.store.deployment(id).await?.filter(|d| d.status == Status::Blocked);
+        // Of one whose rules are filled the release itself will tell.
+        let waits = |d: &Deployment| d.status == Status::Blocked && wording::missing(d) > 0;
+        let waiting = self.store.deployment(id).await?.filter(waits);
         let Some(deployment) = waiting else { return self.done(task).await };
         let desk = self.desk(&deployment.description.forge)?;
         let spelling = desk.spelling(&desk.forge.me().await?);
-        let text = desk.forge.render(&wording::card::report(&deployment, &spelling), BUTTONS);
+        let text = desk.forge.render(&wording::card::report(&deployment, &spelling), NO_MARKER);
         task.guard()?;
         self.shown(task, desk.forge.report(&deployment.description, &text).await).await
     }

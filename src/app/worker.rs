@@ -205,6 +205,10 @@ impl Worker {
                 app.run_changed(app.desk(forge)?, *project, *run, (*waits, asked.as_ref())).await?;
                 app.done(task).await
             }
+            Work::Event(Event::ReachChanged { forge }) => {
+                app.desk(forge)?.forge.reach_changed();
+                app.done(task).await
+            }
             Work::Event(Event::Pressed(press)) => app.press(task, press).await,
             Work::Event(Event::SomethingWaits { forge, project }) => {
                 let desk = app.desk(forge)?;

@@ -61,7 +61,7 @@ pub(super) fn with_store(config: &ConfigArgs, work: impl AsyncFnOnce(&dyn Store)
         let tasks = TaskTracker::new();
         let opened = wiring::open_beside(&config, Arc::new(SystemClock), &tasks).await;
         let store = opened.map_err(Trouble::unusable)?;
-        let outcome = work(&store).await;
+        let outcome = work(store.as_ref()).await;
         store.close().await;
         outcome
     })

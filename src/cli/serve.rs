@@ -1,8 +1,8 @@
 //! `countersign serve`: the server and its worker, until a signal.
 
-use super::wiring::{self, Built, SystemClock};
+use super::wiring::{self, Built, Roles, SystemClock};
 use super::{ConfigArgs, Outcome, Trouble, block_on};
-use crate::config::Config;
+use crate::config::{Config, StoreUrl};
 use anyhow::Context as _;
 use clap::Args;
 use std::process::ExitCode;
@@ -26,41 +26,54 @@ pub(super) struct ServeArgs {
 
 pub(super) fn run(args: &ServeArgs) -> Outcome {
     let config = args.config.load()?;
-    for (given, flag) in [(args.no_worker, "--no-worker"), (args.no_web, "--no-web")] {
-        if given {
-            return Err(Trouble::unusable(anyhow::anyhow!(
-                "{flag} splits the work between processes, and a SQLite file takes only one; leave it out"
-            )));
+    if let StoreUrl::Sqlite(_) = &config.store {
+        for (given, flag) in [(args.no_worker, "--no-worker"), (args.no_web, "--no-web")] {
+            if given {
+                return Err(Trouble::unusable(anyhow::anyhow!(
+                    "{flag} splits the work between processes, and a SQLite file takes only one; leave it out, or \
+                     keep the store in PostgreSQL"
+                )));
+            }
         }
     }
     for warning in &config.warnings {
         tracing::warn!("{}: {warning}", args.config.file.display());
     }
-    block_on(serve(config))?;
+    block_on(serve(config, args))?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn serve(config: Config) -> Result<(), Trouble> {
+async fn serve(config: Config, args: &ServeArgs) -> Result<(), Trouble> {
     // Signals first: one that comes while the store is opened must not be lost.
     let mut signals = Signals::listen()?;
     let tasks = TaskTracker::new();
     let built = wiring::build(&config, Arc::new(SystemClock), &tasks).await.map_err(Trouble::unusable)?;
-    let listener = TcpListener::bind(config.server.listen)
-        .await
-        .with_context(|| format!("[server] listen: {} can't be listened on", config.server.listen))
-        .map_err(Trouble::Unusable)?;
-    tracing::info!("listening on http://{}", listener.local_addr()?);
-    until_signalled(built, listener, &mut signals).await?;
+    let listener = if args.no_web {
+        tracing::info!("working, without webhooks");
+        None
+    } else {
+        Some(listen(&config).await?)
+    };
+    until_signalled(built, Roles { listener, works: !args.no_worker }, &mut signals).await?;
     tasks.close();
     tasks.wait().await;
     tracing::info!("stopped");
     Ok(())
 }
 
+async fn listen(config: &Config) -> Result<TcpListener, Trouble> {
+    let listener = TcpListener::bind(config.server.listen)
+        .await
+        .with_context(|| format!("[server] listen: {} can't be listened on", config.server.listen))
+        .map_err(Trouble::Unusable)?;
+    tracing::info!("listening on http://{}", listener.local_addr()?);
+    Ok(listener)
+}
+
 /// The first signal drains; a second one doesn't wait for that.
-async fn until_signalled(built: Built, listener: TcpListener, signals: &mut Signals) -> Result<(), Trouble> {
+async fn until_signalled(built: Built, roles: Roles, signals: &mut Signals) -> Result<(), Trouble> {
     let stop = CancellationToken::new();
-    let running = built.run(listener, stop.clone());
+    let running = built.run(roles, stop.clone());
     tokio::pin!(running);
     let name = tokio::select! {
         ended = &mut running => return Ok(ended?),

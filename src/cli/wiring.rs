@@ -13,11 +13,15 @@ use crate::net::signature::BadSecret;
 use crate::ports::clock::Clock;
 use crate::ports::forge::HookLog;
 use crate::ports::inbound::Inbound;
-use crate::store::sqlite::{Access, OpenError, SqliteStore, Surroundings};
+use crate::store::postgres::{self, LeaseTime, PostgresStore};
+use crate::store::sqlite::{self, SqliteStore};
+use crate::store::{Access, OpenError, OpenStore, Surroundings};
 use crate::web::{Pulse, Sources, Web, serve};
 use axum::Router;
 use jiff::Timestamp;
+use secrecy::ExposeSecret;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -87,16 +91,25 @@ pub struct Built {
     pub worker: Worker,
     /// Every route.
     pub router: Router,
-    store: Arc<SqliteStore>,
+    store: Arc<dyn OpenStore>,
     pulse: Arc<Pulse>,
 }
 
-/// Opens the store (creating and migrating it, and locking it against a second process) and puts the house
-/// together. `tasks` waits for the store's writer, which ends after [`Built::close`].
+/// Opens the store (creating and migrating it, and locking a file against a second process) and puts the house
+/// together. `tasks` waits for the store's tasks, which end after [`Built::close`].
 pub async fn build(config: &Config, clock: Arc<dyn Clock>, tasks: &TaskTracker) -> Result<Built, BuildError> {
+    build_by(config, clock, tasks, LeaseTime::Database).await
+}
+
+/// The same, where leases go by the clock that is handed over: one that is moved by hand.
+pub async fn build_by(
+    config: &Config,
+    clock: Arc<dyn Clock>,
+    tasks: &TaskTracker,
+    lease_time: LeaseTime,
+) -> Result<Built, BuildError> {
     let around = Surroundings::new(Arc::clone(&clock), tasks.clone());
-    let store = SqliteStore::open(&address(&config.store), Access::Serve, around).await;
-    let store = Arc::new(store.map_err(BuildError::Store)?);
+    let store = open(&config.store, Access::Serve, around, lease_time).await.map_err(BuildError::Store)?;
     let http = Http::new(http::Limits::default())?;
     let figures = Arc::new(Figures::new(names(config), clock.now()));
     let metered = |forge: &ForgeName| http.metered(figures.meter(forge));
@@ -113,6 +126,7 @@ pub async fn build(config: &Config, clock: Arc<dyn Clock>, tasks: &TaskTracker) 
     let app =
         App { store: Arc::clone(&store) as _, clock, policies, desks: Arc::new(desks), cause: None, figures };
     let (wake, pulse) = (Arc::new(Notify::new()), Arc::new(Pulse::default()));
+    store.listen(Arc::clone(&wake));
     let worker = Worker::new(app.clone(), Arc::clone(&wake));
     let router = Web::new(app.clone(), sources, wake, Arc::clone(&pulse)).router();
     Ok(Built { app, worker, router, store, pulse })
@@ -124,19 +138,39 @@ fn names(config: &Config) -> impl Iterator<Item = String> {
     gitlab.chain(config.github.iter().map(|settings| settings.name.to_string()))
 }
 
+/// What a process does: usually both. Where several share a store, each may do one.
+pub struct Roles {
+    /// It takes webhooks here.
+    pub listener: Option<TcpListener>,
+    /// It runs jobs.
+    pub works: bool,
+}
+
 impl Built {
-    /// Polls, serves on the socket and works until told to stop; then finishes what runs, within [`DRAIN`],
-    /// and closes the store. What doesn't end in time is taken up by the next process.
-    pub async fn run(self, listener: TcpListener, stop: CancellationToken) -> Result<(), RunError> {
-        self.app.start_polling().await?;
+    /// Polls, serves on the socket and works, as far as those are this process's roles, until told to stop; then
+    /// finishes what runs, within [`DRAIN`], and closes the store. What doesn't end in time is taken up by the next
+    /// process, or by another one.
+    pub async fn run(self, roles: Roles, stop: CancellationToken) -> Result<(), RunError> {
         let (tasks, ended) = (TaskTracker::new(), CancellationToken::new());
-        let (worker, halt) = (self.worker.clone(), stop.clone());
+        // Without a worker of its own a process is as ready as it will be.
         let held = (self.pulse.beat(), ended.clone().drop_guard());
-        tasks.spawn(async move {
-            let _held = held;
-            worker.run(halt).await;
-        });
-        tasks.spawn(serve(listener, self.router.clone(), stop.clone(), tasks.clone()));
+        if roles.works {
+            self.app.start_polling().await?;
+            let (worker, halt) = (self.worker.clone(), stop.clone());
+            tasks.spawn(async move {
+                let _held = held;
+                worker.run(halt).await;
+            });
+        } else {
+            let halt = stop.clone();
+            tasks.spawn(async move {
+                let _held = held;
+                halt.cancelled().await;
+            });
+        }
+        if let Some(listener) = roles.listener {
+            tasks.spawn(serve(listener, self.router.clone(), stop.clone(), tasks.clone()));
+        }
         tasks.close();
         stop.run_until_cancelled(ended.cancelled()).await;
         let told = stop.is_cancelled();
@@ -170,14 +204,34 @@ pub async fn open_beside(
     config: &Config,
     clock: Arc<dyn Clock>,
     tasks: &TaskTracker,
-) -> Result<SqliteStore, OpenError> {
+) -> Result<Arc<dyn OpenStore>, OpenError> {
     let around = Surroundings::new(clock, tasks.clone());
-    SqliteStore::open(&address(&config.store), Access::Beside, around).await
+    open(&config.store, Access::Beside, around, LeaseTime::Database).await
 }
 
-/// The store's address as the adapter takes it.
-pub fn address(url: &StoreUrl) -> String {
-    let StoreUrl::Sqlite(path) = url;
+async fn open(
+    url: &StoreUrl,
+    access: Access,
+    around: Surroundings,
+    lease_time: LeaseTime,
+) -> Result<Arc<dyn OpenStore>, OpenError> {
+    Ok(match url {
+        StoreUrl::Sqlite(path) => Arc::new(SqliteStore::open(&sqlite_address(path), access, around).await?),
+        StoreUrl::Postgres(url) => {
+            Arc::new(PostgresStore::open(url.expose_secret(), access, around, lease_time).await?)
+        }
+    })
+}
+
+/// Brings the store's schema up to date, creating the store if it is a file. Returns the schema's number.
+pub async fn migrate(url: &StoreUrl) -> Result<i64, OpenError> {
+    match url {
+        StoreUrl::Sqlite(path) => sqlite::migrate(&sqlite_address(path)).await,
+        StoreUrl::Postgres(url) => postgres::migrate(url.expose_secret()).await,
+    }
+}
+
+fn sqlite_address(path: &Path) -> String {
     format!("sqlite:{}", path.display())
 }
 

@@ -17,6 +17,8 @@ use url::Url;
 
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 const STORE: &str = "countersign.db";
+const STORE_HELP: &str = "write \"sqlite:\" and the path of a file, such as \"sqlite:countersign.db\", or \
+    \"postgres://user@host/database\"";
 const SHORTEST_POLL: SignedDuration = SignedDuration::from_secs(1);
 const LONGEST_POLL: SignedDuration = SignedDuration::from_hours(24);
 
@@ -71,30 +73,37 @@ impl<'a> Checker<'a> {
     }
 
     fn store(&mut self, raw: RawStore) -> Option<StoreUrl> {
-        self.or(raw.url, PathBuf::from(STORE), Self::sqlite_path).map(StoreUrl::Sqlite)
+        self.or(raw.url, StoreUrl::Sqlite(PathBuf::from(STORE)), Self::store_url)
     }
 
-    fn sqlite_path(&mut self, url: &Spanned<String>) -> Option<PathBuf> {
-        const HELP: &str = "write \"sqlite:\" and the path of a file, such as \"sqlite:countersign.db\"";
-        // A database URL may carry a password: none of these faults shows it.
-        let text = url.get_ref();
+    /// A database's address may carry a password: no fault shows it.
+    fn store_url(&mut self, source: &Spanned<Source>) -> Option<StoreUrl> {
+        let url = self.secret(source)?;
+        let text = url.expose_secret();
+        if text.starts_with("postgres:") || text.starts_with("postgresql:") {
+            return self.postgres_url(source.span(), url);
+        }
         let Some(path) = text.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path))
         else {
-            let postgres = text.starts_with("postgres:") || text.starts_with("postgresql:");
-            let title = if postgres {
-                "this version keeps its store in SQLite, not in PostgreSQL"
-            } else {
-                "this version keeps its store in SQLite"
-            };
-            self.sheet.hidden_fault(url.span(), title, HELP);
+            self.sheet.hidden_fault(source.span(), "this isn't the address of a store", STORE_HELP);
             return None;
         };
         if path.is_empty() || path.starts_with(':') || path.contains('?') {
             let title = "the store needs the path of a file, and nothing else";
-            self.sheet.hidden_fault(url.span(), title, HELP);
+            self.sheet.hidden_fault(source.span(), title, STORE_HELP);
             return None;
         }
-        Some(PathBuf::from(path))
+        Some(StoreUrl::Sqlite(PathBuf::from(path)))
+    }
+
+    fn postgres_url(&mut self, span: Range<usize>, url: SecretString) -> Option<StoreUrl> {
+        if Url::parse(url.expose_secret()).is_ok() {
+            return Some(StoreUrl::Postgres(url));
+        }
+        let help =
+            "write \"postgres://user:password@host/database\", with signs such as `@` in a password as %40";
+        self.sheet.hidden_fault(span, "this isn't the address of a PostgreSQL database", help);
+        None
     }
 
     /// A secret that travels in an HTTP header.

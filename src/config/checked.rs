@@ -4,7 +4,8 @@ use super::report::Warning;
 use crate::domain::id::ForgeName;
 use crate::domain::policy::{Policies, VoteAs};
 use jiff::SignedDuration;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use url::Url;
@@ -38,10 +39,25 @@ pub struct Server {
 }
 
 /// `[store] url`
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum StoreUrl {
     /// A SQLite file, relative to the working directory.
     Sqlite(PathBuf),
+    /// A PostgreSQL database: an address that may carry a password.
+    Postgres(SecretString),
+}
+
+/// The address without what is secret in it.
+impl fmt::Display for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => path.display().fmt(f),
+            Self::Postgres(url) => match Url::parse(url.expose_secret()) {
+                Ok(url) => write!(f, "postgres://{}{}", url.host_str().unwrap_or_default(), url.path()),
+                Err(_) => f.write_str("postgres"),
+            },
+        }
+    }
 }
 
 /// `[[gitlab]]`

@@ -20,7 +20,7 @@ pub(super) struct RawServer {
 
 #[derive(Default)]
 pub(super) struct RawStore {
-    pub(super) url: Field<String>,
+    pub(super) url: Field<Source>,
 }
 
 pub(super) struct RawGitLab {
@@ -109,7 +109,7 @@ impl RawServer {
 
 impl RawStore {
     fn read(section: &mut Section<'_>) -> Self {
-        Self { url: section.plain("url") }
+        Self { url: section.secret("url") }
     }
 }
 

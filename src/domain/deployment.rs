@@ -2,7 +2,7 @@
 
 use super::actor::{Account, Known};
 use super::id::{Conversation, DeploymentId, ForgeName, Native, Project};
-use super::ledger::{Entry, Outcome, RuleStanding, Vote};
+use super::ledger::{Entry, Hold, Outcome, RuleStanding, Vote};
 use super::policy::Gate;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -240,6 +240,13 @@ impl Deployment {
             Entry::Placed { conversation } => self.description.conversation = Some(conversation),
             Entry::Opened { .. } | Entry::Releasing { .. } | Entry::Rejecting { .. } => {}
         }
+    }
+
+    /// The forge has our approval and doesn't give it back; something else still holds it there.
+    pub fn is_handed_over(&self) -> bool {
+        self.status == Status::Approved
+            && self.description.gate.keeps_decisions()
+            && self.outcome != Some(Outcome::Waiting(Hold::VoteRefused))
     }
 
     /// Where it stands among others of its environment: the highest is the newest.

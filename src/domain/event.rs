@@ -57,6 +57,11 @@ pub enum Event {
         /// What we are asked for, if that is what the delivery says.
         asked: Option<Asked>,
     },
+    /// What we may see or do on a forge has changed.
+    ReachChanged {
+        /// The forge.
+        forge: ForgeName,
+    },
     /// Somebody pressed a button of ours. Who it was stands nowhere else, so the signed delivery is believed.
     Pressed(Press),
     /// Something in a project may wait (earlier forges tell no more).
@@ -110,6 +115,7 @@ impl Event {
                 format!("{forge}/{}/{native}", project.0)
             }
             Self::RunChanged { forge, project, run, .. } => format!("{forge}/{}/run/{run}", project.0),
+            Self::ReachChanged { forge } => format!("{forge}/reach"),
             Self::Pressed(press) => press.conversation.key(),
             Self::SomethingWaits { forge, project } => format!("{forge}/{}", project.0),
             Self::MergeRequestApproved { conversation, .. } => conversation.key(),
@@ -122,6 +128,7 @@ impl Event {
             Self::Commented { comment, .. } => &comment.conversation.forge,
             Self::DeploymentChanged { forge, .. }
             | Self::RunChanged { forge, .. }
+            | Self::ReachChanged { forge }
             | Self::SomethingWaits { forge, .. } => forge,
             Self::Pressed(press) => &press.conversation.forge,
             Self::MergeRequestApproved { conversation, .. } => &conversation.forge,

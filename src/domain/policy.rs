@@ -24,6 +24,14 @@ impl Gate {
             Self::ManualJob => false,
         }
     }
+
+    /// The forge takes one decision of ours, and no other one after it.
+    pub fn decides_once(self) -> bool {
+        match self {
+            Self::ProtectionRule => true,
+            Self::Native | Self::ManualJob => false,
+        }
+    }
 }
 
 /// A role in a repository, in the order of what it may do.

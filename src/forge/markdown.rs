@@ -7,7 +7,7 @@ use url::Url;
 
 /// The longest piece of foreign text that is shown, in characters.
 pub const LONGEST: usize = 500;
-/// Breaks a word for GitLab's reference filters and stays unseen by people.
+/// Breaks a word for the forges' reference filters and stays unseen by people.
 const BREAK: char = '\u{200b}';
 
 /// What a forge calls the things that every forge has.
@@ -31,7 +31,7 @@ impl Dialect {
     }
 }
 
-/// The whole text of a comment, with a marker behind it that people don't see.
+/// The whole text of a comment, with a marker behind it that people don't see; none where there is no marker.
 pub fn render(prose: &Prose, marker: &str, dialect: &Dialect) -> String {
     let mut text = String::new();
     let mut after_item = false;
@@ -48,8 +48,10 @@ pub fn render(prose: &Prose, marker: &str, dialect: &Dialect) -> String {
         text.extend(spans.0.iter().map(|part| span(part, dialect)));
         after_item = item;
     }
-    text.push_str("\n\n");
-    text.push_str(&hidden(marker));
+    if !marker.is_empty() {
+        text.push_str("\n\n");
+        text.push_str(&hidden(marker));
+    }
     no_quick_actions(&text)
 }
 
@@ -103,6 +105,9 @@ pub fn inline(foreign: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
+        if begins_link(c, &escaped) {
+            escaped.push(BREAK);
+        }
         match c {
             '&' => escaped.push_str("&amp;"),
             '<' => escaped.push_str("&lt;"),
@@ -130,7 +135,20 @@ fn formats(c: char, before: &str) -> bool {
     everywhere || begins_line || numbers_line
 }
 
-/// Characters with which GitLab's references, mentions, emoji and autolinks begin.
+/// Whether a link of GitHub's goes on here that no single character begins: `GH-12`, `www.`.
+fn begins_link(c: char, before: &str) -> bool {
+    let follows = |lead: &str| {
+        let tail = before.len().checked_sub(lead.len()).and_then(|at| before.get(at..));
+        tail.is_some_and(|tail| tail.eq_ignore_ascii_case(lead))
+    };
+    match c {
+        '-' => follows("gh"),
+        '.' => follows("www"),
+        _ => false,
+    }
+}
+
+/// Characters with which the forges' references, mentions, emoji and autolinks begin.
 fn refers(c: char) -> bool {
     matches!(c, '@' | '#' | '!' | '%' | '~' | '&' | '$' | '^' | '[' | '*' | ':')
 }
@@ -220,6 +238,16 @@ mod tests {
     #[case("@all look", "\\@\u{200b}all look")]
     #[case("fix #12, !7 and %3", "fix \\#\u{200b}12, \\!\u{200b}7 and \\%\u{200b}3")]
     #[case("a & b &1", "a &amp; b &amp;\u{200b}1")]
+    #[case(
+        "closes GH-12, gh-3 and acme/shop#4",
+        "closes GH\u{200b}-12, gh\u{200b}-3 and acme/shop\\#\u{200b}4"
+    )]
+    #[case("www.evil.example", "www\u{200b}.evil.example")]
+    #[case("https://evil.example/@bob", "https\\:\u{200b}//evil.example/\\@\u{200b}bob")]
+    #[case("acme/shop@9f1c2d3e", "acme/shop\\@\u{200b}9f1c2d3e")]
+    #[case("<img src=x> [^1]: note", "&lt;img src=x&gt; \\[\u{200b}\\^\u{200b}1\\]\\: note")]
+    #[case("- [x] done", "\\- \\[\u{200b}x\\] done")]
+    #[case("`$x$` and $y$", "\\`\\$\u{200b}x\\$\u{200b}\\` and \\$\u{200b}y\\$\u{200b}")]
     #[case("/approve", "\\/approve")]
     #[case("  /approve", "\\/approve")]
     #[case("one\n/approve", "one /approve")]

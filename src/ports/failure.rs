@@ -13,7 +13,7 @@ pub enum Failure {
         /// When the forge said to come back.
         retry_after: Option<Duration>,
     },
-    /// We ourselves hold back, so that the forge's limits are kept: nothing was sent.
+    /// We ourselves hold back, so that the forge's limits are kept: nothing was done.
     #[error("held back to keep the forge's limits")]
     HeldBack {
         /// When it may be tried again, from now.

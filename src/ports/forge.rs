@@ -156,6 +156,15 @@ pub struct ActiveProject {
     pub active_at: Timestamp,
 }
 
+/// A group or team as a policy means it: by its path, pinned to the number that had that path first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GroupRef<'a> {
+    /// Full path, where it is known.
+    pub path: &'a str,
+    /// The forge's number.
+    pub id: i64,
+}
+
 /// A person within a project.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
@@ -172,6 +181,8 @@ pub trait Lookup: Send + Sync {
     fn name(&self) -> &ForgeName;
     /// The bot's own account (kept after the first success).
     async fn me(&self) -> Result<Account, Failure>;
+    /// What we may see and do has changed: whatever is kept of that is read anew.
+    fn reach_changed(&self);
     /// A project by number (its path may have changed).
     async fn project(&self, id: ProjectId) -> Result<Project, Failure>;
     /// A project by full path.
@@ -215,8 +226,15 @@ pub trait Lookup: Send + Sync {
     async fn account(&self, user: UserId) -> Result<Account, Failure>;
     /// The account with this exact login name (without case).
     async fn user_named(&self, username: &str) -> Result<Option<Account>, Failure>;
-    /// Whether somebody is an active member of a group (`group`: full path or number as text).
-    async fn is_group_member(&self, group: &str, inherited: bool, user: UserId) -> Result<bool, Failure>;
+    /// The number of the group (team) that has this full path now.
+    async fn group_id(&self, path: &str) -> Result<i64, Failure>;
+    /// Whether somebody is an active member of a group. One that has its path now but another number isn't it.
+    async fn is_group_member(
+        &self,
+        group: GroupRef<'_>,
+        inherited: bool,
+        user: UserId,
+    ) -> Result<bool, Failure>;
     /// Active members of a project with at least this level; at most 100, `None` when there are more.
     async fn members_from(&self, project: ProjectId, level: i32) -> Result<Option<Vec<Account>>, Failure>;
     /// Active members of a group; at most 100, `None` when there are more.

@@ -77,6 +77,11 @@ fn time_if_any(millis: Option<i64>) -> Result<Option<Timestamp>, StoreError> {
     millis.map(time).transpose()
 }
 
+/// A text without the one character that PostgreSQL can't keep.
+pub(super) fn plain(text: &str) -> String {
+    text.replace('\0', "")
+}
+
 /// A value as JSON text.
 pub(super) fn json(value: &impl Serialize) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| unreadable(format!("a value can't be written: {error}")))
@@ -120,6 +125,7 @@ fn platform_time(event: &Event) -> Option<Timestamp> {
         Event::Commented { at, .. } => Some(*at),
         Event::DeploymentChanged { blocked_at, .. } => *blocked_at,
         Event::RunChanged { .. }
+        | Event::ReachChanged { .. }
         | Event::Pressed(_)
         | Event::SomethingWaits { .. }
         | Event::MergeRequestApproved { .. } => None,

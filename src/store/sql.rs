@@ -1,4 +1,5 @@
-//! The statements. `$N` placeholders, times in milliseconds, ids as text: the same on every database.
+//! The statements that every database of ours takes: `$N` placeholders, times in milliseconds, ids as text. What
+//! only one of them takes stands in its own folder.
 
 pub(super) mod delivery {
     pub(crate) const FORGET: &str = "DELETE FROM delivery WHERE (source, id) IN \
@@ -30,32 +31,21 @@ pub(super) mod job {
     pub(crate) const SET_HEAD: &str = "UPDATE job SET head = TRUE WHERE id = \
         (SELECT id FROM job WHERE lane = $1 AND key = $2 AND NOT dead ORDER BY ordered_at, id LIMIT 1)";
 
-    /// One lane: `$1` lane, `$2` now, `$3` end of the lease, `$4` token of this call, `$5` limit.
-    pub(crate) const LEASE: &str = "UPDATE job SET attempts = attempts + 1, run_at = $3, lease_until = $3, \
-            lease_token = $4 || '-' || CAST(id AS TEXT) \
-        WHERE id IN (SELECT h.id FROM job h \
-            WHERE h.head AND h.lane = $1 AND h.run_at <= $2 \
-            AND h.forge NOT IN (SELECT forge FROM pause WHERE until > $2) \
-            AND NOT EXISTS (SELECT 1 FROM job o \
-                WHERE o.lane = h.lane AND o.key = h.key AND o.lease_until IS NOT NULL AND o.lease_until > $2) \
-            ORDER BY h.run_at, h.id LIMIT $5) \
-        RETURNING id, key, forge, work, ordered_at, created_at, attempts, lease_token, last_error";
     pub(crate) const IS_LEASED: &str =
         "SELECT lane, key FROM job WHERE id = $1 AND lease_token = $2 AND NOT dead";
     pub(crate) const POSTPONE: &str = "UPDATE job SET run_at = $3, last_error = $4, \
             attempts = attempts - $5, lease_token = NULL, lease_until = NULL \
         WHERE id = $1 AND lease_token = $2 AND NOT dead";
 
-    /// At the start of the only process: nobody holds a lease any more. What was begun may still arrive in
-    /// the world, so the next attempt waits until `$1`.
-    pub(crate) const FREE: &str = "UPDATE job SET run_at = $1, lease_token = NULL, lease_until = NULL \
-        WHERE lease_token IS NOT NULL AND NOT dead";
-
     pub(crate) const DONE: &str = "DELETE FROM job WHERE id = $1";
     pub(crate) const DEAD: &str = "UPDATE job SET dead = TRUE, head = FALSE, last_error = $2, \
             lease_token = NULL, lease_until = NULL WHERE id = $1";
     pub(crate) const AGAIN: &str = "UPDATE job SET run_at = $2, attempts = 0, last_error = NULL, \
             lease_token = NULL, lease_until = NULL WHERE id = $1";
+
+    /// Ends a job with a mark when another with the same mark waits.
+    pub(crate) const DONE_IF_DOUBLE: &str = "DELETE FROM job WHERE id = $1 AND EXISTS (SELECT 1 FROM job o \
+            WHERE o.dedupe = job.dedupe AND o.id <> job.id AND o.lease_token IS NULL AND NOT o.dead)";
 
     /// Another job of this lane and key than `$3`.
     pub(crate) const OTHERS: &str =

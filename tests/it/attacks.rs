@@ -1,6 +1,8 @@
 //! Attacks, told as tests: what a hostile hook, name or comment could try.
 
-use crate::story::world::{ONE_MAINTAINER, World};
+use crate::story::gitlab::World;
+use crate::story::stage::Switches;
+use crate::story::world::ONE_MAINTAINER;
 use countersign::sim::gitlab::{HookTemplate, JobSpec, Level, NewPipeline, ProtectedEnvironment};
 use pulldown_cmark::{Event, Parser};
 use rstest::rstest;
@@ -9,8 +11,9 @@ use std::sync::Arc;
 
 /// Sends hooks through a custom template, rightly signed.
 fn template(world: &mut World, template: HookTemplate) {
-    world.gitlab.remove_hook(world.hook);
-    world.hook = world.gitlab.add_hook(world.project, world.new_hook(true).template(template));
+    world.stage.gitlab.remove_hook(world.stage.hook);
+    world.stage.hook =
+        world.stage.gitlab.add_hook(world.stage.project, world.stage.new_hook(true).template(template));
 }
 
 fn set(body: &mut Value, pointer: &str, value: Value) {
@@ -21,7 +24,7 @@ fn set(body: &mut Value, pointer: &str, value: Value) {
 
 #[tokio::test]
 async fn a_signed_hook_that_names_another_author_changes_nothing() {
-    let mut world = World::new(Some(ONE_MAINTAINER), &[]).await;
+    let mut world = World::new(Some(ONE_MAINTAINER), &Switches::default()).await;
     let alice = world.user("alice").unwrap();
     template(
         &mut world,
@@ -50,7 +53,7 @@ async fn a_signed_hook_that_names_another_author_changes_nothing() {
 
 #[tokio::test]
 async fn a_signed_hook_that_puts_words_into_a_mouth_changes_nothing() {
-    let mut world = World::new(Some(ONE_MAINTAINER), &[]).await;
+    let mut world = World::new(Some(ONE_MAINTAINER), &Switches::default()).await;
     template(
         &mut world,
         Arc::new(|mut body| {
@@ -80,7 +83,7 @@ async fn a_signed_hook_that_points_elsewhere_changes_nothing_there(
     #[case] pointer: &'static str,
     #[case] value: Value,
 ) {
-    let mut world = World::new(Some(ONE_MAINTAINER), &[]).await;
+    let mut world = World::new(Some(ONE_MAINTAINER), &Switches::default()).await;
     template(
         &mut world,
         Arc::new(move |mut body| {
@@ -97,7 +100,7 @@ async fn a_signed_hook_that_points_elsewhere_changes_nothing_there(
             countersign says nothing
             60 seconds pass
             countersign answers "was the last one needed"
-            the job of production was played once"#,
+            production was started once"#,
         )
         .await;
     world.finish().await;
@@ -110,7 +113,7 @@ async fn a_signed_hook_that_points_elsewhere_changes_nothing_there(
 #[case::long_ago("2020-01-01 08:00:00 +0000")]
 #[tokio::test]
 async fn a_signed_hook_that_lies_about_the_time_changes_nothing(#[case] time: &'static str) {
-    let mut world = World::new(Some(ONE_MAINTAINER), &[]).await;
+    let mut world = World::new(Some(ONE_MAINTAINER), &Switches::default()).await;
     template(
         &mut world,
         Arc::new(move |mut body| {
@@ -132,18 +135,18 @@ async fn a_signed_hook_that_lies_about_the_time_changes_nothing(#[case] time: &'
 
 #[tokio::test]
 async fn a_number_of_another_project_is_refused() {
-    let mut world = World::new(Some(ONE_MAINTAINER), &[]).await;
+    let mut world = World::new(Some(ONE_MAINTAINER), &Switches::default()).await;
     let (dana, bot) = (world.user("dana").unwrap(), world.user("countersign").unwrap());
-    let other = world.gitlab.add_project("acme/vault");
-    world.gitlab.add_member(other, dana, Level::DEVELOPER);
-    world.gitlab.add_member(other, bot, Level::MAINTAINER);
+    let other = world.stage.gitlab.add_project("acme/vault");
+    world.stage.gitlab.add_member(other, dana, Level::DEVELOPER);
+    world.stage.gitlab.add_member(other, bot, Level::MAINTAINER);
     let rule = countersign::sim::gitlab::ApprovalRule::user(bot);
     let protection = ProtectedEnvironment::new("production").deployers(Level::DEVELOPER).rule(rule);
-    world.gitlab.protect_environment(other, protection);
+    world.stage.gitlab.protect_environment(other, protection);
     let job = JobSpec::new("deploy").environment("production").manual();
-    let pipeline = world.gitlab.run_pipeline(other, NewPipeline::new("main", "9f1c", dana).job(job));
-    let job = world.gitlab.job_named(pipeline, "deploy").unwrap();
-    let foreign = world.gitlab.deployment_of(job).unwrap();
+    let pipeline = world.stage.gitlab.run_pipeline(other, NewPipeline::new("main", "9f1c", dana).job(job));
+    let job = world.stage.gitlab.job_named(pipeline, "deploy").unwrap();
+    let foreign = world.stage.gitlab.deployment_of(job).unwrap();
     world.advance(60).await;
     world
         .tell(&format!(
@@ -152,12 +155,12 @@ async fn a_number_of_another_project_is_refused() {
             countersign answers "This project has no deployment d{foreign}""#
         ))
         .await;
-    assert_eq!(world.gitlab.plays(job), 0);
+    assert_eq!(world.stage.gitlab.plays(job), 0);
     world.tell("production is blocked").await;
 }
 
 /// Texts that would ping, format, run or break out.
-const HOSTILE: [&str; 12] = [
+pub(crate) const HOSTILE: [&str; 12] = [
     "@all please look",
     "<!channel> <@U123> <!here>",
     "`@all` ``tick`` ```",
@@ -176,17 +179,17 @@ const HOSTILE: [&str; 12] = [
 #[tokio::test]
 async fn hostile_names_neither_ping_nor_format_nor_run() {
     for hostile in HOSTILE {
-        let mut world = World::new(None, &[]).await;
+        let world = World::new(None, &Switches::default()).await;
         let (dana, bot) = (world.user("dana").unwrap(), world.user("countersign").unwrap());
-        world.gitlab.add_commit(world.project, &world.head, hostile, hostile);
+        world.stage.gitlab.add_commit(world.stage.project, &world.stage.head, hostile, hostile);
         let rule = countersign::sim::gitlab::ApprovalRule::user(bot);
         let protection = ProtectedEnvironment::new(hostile).deployers(Level::DEVELOPER).rule(rule);
-        world.gitlab.protect_environment(world.project, protection);
+        world.stage.gitlab.protect_environment(world.stage.project, protection);
         let job = JobSpec::new(hostile).environment(hostile).manual();
-        world.deploy_from(hostile, dana, vec![job]);
+        world.stage.run_pipeline(hostile, dana, vec![job]);
         world.settle().await;
         assert_eq!(world.cards(), 1, "{hostile:?}");
-        let number = world.gitlab.deployments(world.project)[0].id;
+        let number = world.stage.gitlab.deployments(world.stage.project)[0].id;
         let reason = hostile.replace(['\n', '\r'], " ");
         for (name, text) in [
             ("mallory", format!("@countersign approve {reason}")),
@@ -198,23 +201,23 @@ async fn hostile_names_neither_ping_nor_format_nor_run() {
         ] {
             let user = world.user(name).unwrap();
             world.clock.advance(jiff::SignedDuration::from_secs(1));
-            world.gitlab.comment_on_mr(world.project, world.request, user, &text).unwrap();
+            world.stage.gitlab.comment_on_mr(world.stage.project, world.stage.request, user, &text).unwrap();
             world.settle().await;
         }
         world.advance(10).await;
-        let request = world.gitlab.merge_request(world.project, world.request).unwrap();
+        let request = world.stage.gitlab.merge_request(world.stage.project, world.stage.request).unwrap();
         assert_eq!((request.state.as_str(), request.approved_by), ("opened", Vec::new()), "{hostile:?}");
-        assert!(world.notes().len() >= 5, "{hostile:?}: {}", world.scene().await);
+        assert!(world.ours().len() >= 5, "{hostile:?}: {}", world.scene().await);
         assert_eq!(world.cards(), 1, "{hostile:?}: {}", world.scene().await);
-        for note in world.notes() {
+        for note in world.ours() {
             is_harmless(&note.body, hostile);
         }
     }
 }
 
-/// What GitLab would make of a note of ours: no HTML but the hidden marker, no pictures, no links but to
-/// GitLab itself, no mention outside of code, no line that begins with a slash.
-fn is_harmless(body: &str, hostile: &str) {
+/// What a forge would make of a comment of ours: no HTML but the hidden marker, no pictures, no links but to
+/// the forge itself, no mention outside of code, no line that begins with a slash.
+pub(crate) fn is_harmless(body: &str, hostile: &str) {
     let scene = || format!("{hostile:?} in:\n{body}");
     assert!(body.lines().all(|line| !line.trim_start().starts_with('/')), "{}", scene());
     assert!(!body.contains(['\r', '\u{202e}', '\u{202c}']), "{}", scene());
@@ -254,14 +257,19 @@ fn is_harmless(body: &str, hostile: &str) {
 
 #[tokio::test]
 async fn the_card_shows_hostile_names_as_they_are() {
-    let mut world = World::new(None, &[]).await;
+    let mut world = World::new(None, &Switches::default()).await;
     let (dana, bot) = (world.user("dana").unwrap(), world.user("countersign").unwrap());
     let name = "prod`@all";
-    world.gitlab.add_commit(world.project, &world.head, "@all <b>now</b>\n/approve", "Dana");
+    world.stage.gitlab.add_commit(
+        world.stage.project,
+        &world.stage.head,
+        "@all <b>now</b>\n/approve",
+        "Dana",
+    );
     let rule = countersign::sim::gitlab::ApprovalRule::user(bot);
     let protection = ProtectedEnvironment::new(name).deployers(Level::DEVELOPER).rule(rule);
-    world.gitlab.protect_environment(world.project, protection);
-    world.deploy_from("/approve", dana, vec![JobSpec::new("/merge @bob").environment(name).manual()]);
+    world.stage.gitlab.protect_environment(world.stage.project, protection);
+    world.stage.run_pipeline("/approve", dana, vec![JobSpec::new("/merge @bob").environment(name).manual()]);
     world.settle().await;
     let card = world.card().unwrap().body;
     let shown: Vec<&str> = card.lines().collect();

@@ -1,7 +1,9 @@
 //! A copy of the SQLite file, made while it is in use, is a whole one; going back to it decides nothing twice.
 
 use crate::cli::{Desk, account, opened};
-use crate::story::world::{ONE_MAINTAINER, World};
+use crate::story::gitlab::World;
+use crate::story::stage::Switches;
+use crate::story::world::ONE_MAINTAINER;
 use countersign::cli::wiring::SystemClock;
 use countersign::domain::id::{DeploymentId, ForgeName, Native, ProjectId};
 use countersign::domain::ledger::{Entry, Source, Vote, Word};
@@ -88,7 +90,7 @@ async fn a_backup_under_way_holds_whole_decisions() {
 
 #[tokio::test]
 async fn a_store_from_before_the_release_starts_no_job_twice() {
-    let mut world = World::new(Some(ONE_MAINTAINER), &[]).await;
+    let mut world = World::new(Some(ONE_MAINTAINER), &Switches::default()).await;
     world.tell("dana deploys to production").await;
     let (file, backup) = (world.database(), world.database().with_extension("backup"));
     back_up(&file, &backup).await;
@@ -110,7 +112,7 @@ async fn a_store_from_before_the_release_starts_no_job_twice() {
             countersign says nothing
             production is running
             the card says "started past its gate"
-            the job of production was played once
+            production was started once
             there is one card"#,
         )
         .await;
@@ -120,10 +122,10 @@ async fn a_store_from_before_the_release_starts_no_job_twice() {
 /// The delivery was kept and nothing of what followed: it is carried out, once.
 #[tokio::test]
 async fn a_store_with_a_stored_delivery_carries_it_out_once() {
-    let mut world = World::new(Some(ONE_MAINTAINER), &[]).await;
+    let mut world = World::new(Some(ONE_MAINTAINER), &Switches::default()).await;
     world.tell("dana deploys to production\nhooks are held back").await;
     world.tell(r#"alice writes "@countersign approve production""#).await;
-    world.gitlab.deliver_hooks().await;
+    world.stage.gitlab.deliver_hooks().await;
     let (file, backup) = (world.database(), world.database().with_extension("backup"));
     back_up(&file, &backup).await;
     world.stop().await;
@@ -135,7 +137,7 @@ async fn a_store_with_a_stored_delivery_carries_it_out_once() {
             countersign answers "was the last one needed"
             10 minutes pass
             production is running
-            the job of production was played once
+            production was started once
             there is one card"#,
         )
         .await;

@@ -12,7 +12,7 @@ use countersign::store::sqlite::{Access, SqliteStore, Surroundings};
 use jiff::Timestamp;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -178,14 +178,19 @@ pub(crate) struct Serving {
 
 impl Serving {
     pub(crate) fn start(desk: &Desk) -> Self {
+        Self::begin(&desk.config(), &[], "listening on http://")
+    }
+
+    /// Returns once the log says `word`.
+    pub(crate) fn begin(config: &Path, arguments: &[&str], word: &str) -> Self {
         let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("countersign"));
-        command.args(["serve", "--config"]).arg(desk.config()).env_remove("RUST_LOG");
+        command.arg("serve").args(arguments).arg("--config").arg(config).env_remove("RUST_LOG");
         let mut child = command.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();
-        while !line.contains("listening on http://") {
+        while !line.contains(word) {
             line.clear();
-            assert_ne!(log.read_line(&mut line).unwrap(), 0, "it ended before it listened");
+            assert_ne!(log.read_line(&mut line).unwrap(), 0, "it ended before it said `{word}`");
         }
         let address = line.trim().rsplit("http://").next().unwrap().to_owned();
         Self { child, log, address }

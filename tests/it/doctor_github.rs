@@ -260,7 +260,7 @@ async fn a_webhook_that_trusts_every_certificate_is_warned_of() {
 async fn deliveries_that_never_arrived_are_warned_of() {
     let ward = Ward::new().await;
     let failed = json!([{ "id": 1, "guid": "a", "delivered_at": SystemClock.now(), "redelivery": false,
-        "status": "Service Unavailable", "status_code": 503, "event": "issue_comment" }]);
+        "status": "Service Unavailable", "status_code": 503, "event": "issue_comment", "action": "created" }]);
     ward.answers("/app/hook/deliveries", &failed);
     ward.warns("1 deliveries of the last day never arrived well");
 }

@@ -8,8 +8,10 @@
 )]
 
 mod attacks;
+mod attacks_github;
 mod backup;
 mod calls;
+mod calls_github;
 mod cli;
 mod crash;
 mod demo;
@@ -19,8 +21,10 @@ mod doctor;
 mod doctor_github;
 mod healthcheck;
 mod house;
+mod instances;
 mod jobs;
 mod people;
 mod siege;
+mod siege_github;
 mod story;
 mod watched;

@@ -1,6 +1,7 @@
 //! Memberships and projects that a story can't set up.
 
-use crate::story::world::World;
+use crate::story::gitlab::World;
+use crate::story::stage::Switches;
 use countersign::sim::gitlab::{
     ApprovalRule, JobSpec, Level, MemberState, Membership, NewPipeline, ProtectedEnvironment,
 };
@@ -14,7 +15,7 @@ async fn a_membership_that_is_not_in_force_lets_nobody_approve(
     #[case] state: MemberState,
     #[case] expired: bool,
 ) {
-    let mut world = World::new(None, &[]).await;
+    let mut world = World::new(None, &Switches::default()).await;
     world
         .tell(
             r#"dana deploys to production
@@ -25,7 +26,7 @@ async fn a_membership_that_is_not_in_force_lets_nobody_approve(
     let alice = world.user("alice").unwrap();
     let expires_at = expired.then(|| world.clock.time());
     let membership = Membership { state, expires_at, ..Membership::new(alice, Level::MAINTAINER) };
-    world.gitlab.set_member(world.project, membership);
+    world.stage.gitlab.set_member(world.stage.project, membership);
     world
         .tell(
             r#"bob writes "@countersign approve production"
@@ -47,7 +48,7 @@ project = "acme/**"
 name = "production"
 approval_rules = [{ user = "alice" }]
 "#;
-    let mut world = World::new(Some(policy), &[]).await;
+    let mut world = World::new(Some(policy), &Switches::default()).await;
     world
         .tell(
             r#"dana deploys to production
@@ -55,8 +56,8 @@ approval_rules = [{ user = "alice" }]
             countersign answers "its policy doesn't name you""#,
         )
         .await;
-    world.gitlab.rename_user(world.user("alice").unwrap(), "alice.old");
-    world.gitlab.rename_user(world.user("bob").unwrap(), "alice");
+    world.stage.gitlab.rename_user(world.user("alice").unwrap(), "alice.old");
+    world.stage.gitlab.rename_user(world.user("bob").unwrap(), "alice");
     world
         .tell(
             r#"bob writes "@countersign approve production"
@@ -72,39 +73,39 @@ approval_rules = [{ user = "alice" }]
 /// A downstream pipeline deploys in its own project: card and commands are there, on its commit.
 #[tokio::test]
 async fn a_downstream_pipeline_is_approved_in_its_own_project() {
-    let world = World::new(None, &[]).await;
-    let downstream = world.gitlab.add_project("acme/deploy");
+    let world = World::new(None, &Switches::default()).await;
+    let downstream = world.stage.gitlab.add_project("acme/deploy");
     for (name, level) in
         [("dana", Level::DEVELOPER), ("alice", Level::MAINTAINER), ("bob", Level::MAINTAINER)]
     {
-        world.gitlab.add_member(downstream, world.user(name).unwrap(), level);
+        world.stage.gitlab.add_member(downstream, world.user(name).unwrap(), level);
     }
     let (dana, bot) = (world.user("dana").unwrap(), world.user("countersign").unwrap());
-    world.gitlab.add_member(downstream, bot, Level::MAINTAINER);
+    world.stage.gitlab.add_member(downstream, bot, Level::MAINTAINER);
     let protection =
         ProtectedEnvironment::new("production").deployers(Level::DEVELOPER).rule(ApprovalRule::user(bot));
-    world.gitlab.protect_environment(downstream, protection);
-    world.gitlab.add_hook(downstream, world.new_hook(true));
+    world.stage.gitlab.protect_environment(downstream, protection);
+    world.stage.gitlab.add_hook(downstream, world.stage.new_hook(true));
     let sha = "9f1c".repeat(10);
-    world.gitlab.add_commit(downstream, &sha, "Roll out", "Dana");
+    world.stage.gitlab.add_commit(downstream, &sha, "Roll out", "Dana");
     let job = JobSpec::new("deploy").environment("production").manual();
     let pipeline = NewPipeline::new("main", sha.clone(), dana).source("pipeline").job(job);
-    let pipeline = world.gitlab.run_pipeline(downstream, pipeline);
-    let job = world.gitlab.job_named(pipeline, "deploy").unwrap();
+    let pipeline = world.stage.gitlab.run_pipeline(downstream, pipeline);
+    let job = world.stage.gitlab.job_named(pipeline, "deploy").unwrap();
     world.settle().await;
     assert_eq!(world.cards(), 0, "nothing in the upstream project");
     for name in ["alice", "bob"] {
         world.clock.advance(jiff::SignedDuration::from_secs(1));
         let user = world.user(name).unwrap();
         let text = "@countersign approve production";
-        world.gitlab.comment_on_commit(downstream, &sha, user, text).unwrap();
+        world.stage.gitlab.comment_on_commit(downstream, &sha, user, text).unwrap();
         world.settle().await;
     }
-    let notes = world.gitlab.notes_of_commit(downstream, &sha);
+    let notes = world.stage.gitlab.notes_of_commit(downstream, &sha);
     let ours: Vec<&str> =
         notes.iter().filter(|note| note.author == "countersign").map(|note| note.body.as_str()).collect();
     assert_eq!(ours.len(), 3, "card and two answers: {ours:#?}");
     assert!(ours[0].starts_with("### `production`: running"), "{}", ours[0]);
-    assert_eq!(world.gitlab.plays(job), 1);
+    assert_eq!(world.stage.gitlab.plays(job), 1);
     world.finish().await;
 }

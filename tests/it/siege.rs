@@ -1,6 +1,7 @@
 //! Attacks found by reading: forged proofs, borrowed merge requests, facts that come back.
 
-use crate::story::world::World;
+use crate::story::gitlab::World;
+use crate::story::stage::Switches;
 use countersign::sim::gitlab::{JobSpec, Level, OldDeployments};
 use jiff::SignedDuration;
 use serde_json::json;
@@ -16,41 +17,49 @@ deploy_access_levels = [{ access_level = "developer" }]
 "#;
 
 fn status(world: &World) -> String {
-    world.gitlab.deployments(world.project).last().unwrap().status.clone()
+    world.stage.gitlab.deployments(world.stage.project).last().unwrap().status.clone()
 }
 
 fn says(world: &World, who: &str, text: &str) {
     world.clock.advance(SignedDuration::from_secs(1));
     let who = world.user(who).unwrap();
-    world.gitlab.comment_on_mr(world.project, world.request, who, text).unwrap();
+    world.stage.gitlab.comment_on_mr(world.stage.project, world.stage.request, who, text).unwrap();
 }
 
 fn deploy(world: &mut World, by: &str) {
     let by = world.user(by).unwrap();
-    world.deploy(by, vec![JobSpec::new("deploy").environment("production").manual()]);
+    world.stage.run_pipeline(
+        "sell-more",
+        by,
+        vec![JobSpec::new("deploy").environment("production").manual()],
+    );
 }
 
 #[tokio::test]
 async fn an_edit_that_a_forged_hook_calls_a_new_comment_is_no_command() {
-    let mut world = World::new(Some(ONE), &[]).await;
+    let mut world = World::new(Some(ONE), &Switches::default()).await;
     let forge = Arc::new(|mut body: serde_json::Value| {
         if let Some(action) = body.pointer_mut("/object_attributes/action") {
             *action = json!("create");
         }
         body
     });
-    let hook = world.new_hook(false);
-    world.gitlab.add_hook(world.project, hook.template(forge));
+    let hook = world.stage.new_hook(false);
+    world.stage.gitlab.add_hook(world.stage.project, hook.template(forge));
     deploy(&mut world, "dana");
     world.settle().await;
     let alice = world.user("alice").unwrap();
-    let note =
-        world.gitlab.comment_on_mr(world.project, world.request, alice, "Looks good").unwrap().unwrap();
+    let note = world
+        .stage
+        .gitlab
+        .comment_on_mr(world.stage.project, world.stage.request, alice, "Looks good")
+        .unwrap()
+        .unwrap();
     world.settle().await;
     world.advance(3600).await;
 
     let bob = world.user("bob").unwrap();
-    world.gitlab.edit_note(note, bob, "@countersign approve production").unwrap();
+    world.stage.gitlab.edit_note(note, bob, "@countersign approve production").unwrap();
     world.settle().await;
 
     assert_eq!(status(&world), "blocked");
@@ -63,7 +72,7 @@ async fn an_edit_that_a_forged_hook_calls_a_new_comment_is_no_command() {
 
 #[tokio::test]
 async fn a_borrowed_merge_request_makes_nobody_else_the_creator() {
-    let world = World::new(Some(ONE), &[]).await;
+    let world = World::new(Some(ONE), &Switches::default()).await;
     let old = OldDeployments {
         count: 1,
         environment: "production".to_owned(),
@@ -71,7 +80,7 @@ async fn a_borrowed_merge_request_makes_nobody_else_the_creator() {
         since: world.clock.time() - SignedDuration::from_hours(48),
         every: SignedDuration::from_hours(1),
     };
-    let number = world.gitlab.add_old_blocked_deployments(world.project, &old)[0];
+    let number = world.stage.gitlab.add_old_blocked_deployments(world.stage.project, &old)[0];
     world.settle().await;
 
     for name in ["alice", "bob"] {
@@ -85,29 +94,29 @@ async fn a_borrowed_merge_request_makes_nobody_else_the_creator() {
 
 #[tokio::test]
 async fn an_approval_that_counts_again_releases() {
-    let mut world = World::new(None, &[]).await;
+    let mut world = World::new(None, &Switches::default()).await;
     deploy(&mut world, "dana");
     world.settle().await;
     let alice = world.user("alice").unwrap();
     says(&world, "alice", "@countersign approve production");
     world.settle().await;
-    world.gitlab.remove_member(world.project, alice);
+    world.stage.gitlab.remove_member(world.stage.project, alice);
     says(&world, "bob", "@countersign approve production");
     world.settle().await;
     assert_eq!(status(&world), "blocked", "alice doesn't count any more");
 
-    world.gitlab.add_member(world.project, alice, Level::MAINTAINER);
+    world.stage.gitlab.add_member(world.stage.project, alice, Level::MAINTAINER);
     world.advance(120).await;
     assert_eq!(status(&world), "running", "both count now");
 }
 
 #[tokio::test]
 async fn a_comment_about_what_cannot_be_read_is_put_aside_and_answered_once() {
-    let mut world = World::new(None, &[]).await;
+    let mut world = World::new(None, &Switches::default()).await;
     world
         .tell(
             r#"dana deploys to production
-            GitLab answers 200 to /deployments
+            the forge answers 200 to /deployments
             alice writes "@countersign approve d4711"
             bob writes "@countersign help"
             countersign says nothing

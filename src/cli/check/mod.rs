@@ -18,7 +18,7 @@ use crate::ports::clock::Clock;
 use crate::ports::forge::Lookup;
 use crate::ports::inspect::Inspect;
 use crate::ports::store::Store;
-use crate::store::sqlite::{OpenError, SqliteStore};
+use crate::store::{OpenError, OpenStore};
 use clap::Args;
 use report::Report;
 use std::io::ErrorKind;
@@ -44,7 +44,7 @@ pub(super) fn run(args: &CheckArgs) -> Outcome {
     block_on(async {
         let store = store(&config, &mut report).await;
         if !args.offline {
-            forges(&config, store.as_ref().map(|store| store as &dyn Store), &mut report).await?;
+            forges(&config, store.as_ref().map(|store| store.as_ref() as &dyn Store), &mut report).await?;
         }
         if let Some(store) = store {
             store.close().await;
@@ -64,14 +64,13 @@ fn configuration(config: &Config, file: &Path, report: &mut Report) {
 }
 
 /// Opens the store beside a process that may serve; says how it stands.
-async fn store(config: &Config, report: &mut Report) -> Option<SqliteStore> {
-    let StoreUrl::Sqlite(path) = &config.store;
-    let shown = path.display();
+async fn store(config: &Config, report: &mut Report) -> Option<Arc<dyn OpenStore>> {
+    let shown = &config.store;
     let opened = wiring::open_beside(config, Arc::new(SystemClock), &TaskTracker::new()).await;
     let store = match opened {
         Ok(store) => store,
         Err(OpenError::Io { why, .. }) if why.kind() == ErrorKind::NotFound => {
-            absent(path, report);
+            absent(&config.store, report);
             return None;
         }
         Err(older @ OpenError::Older { .. }) => {
@@ -79,13 +78,18 @@ async fn store(config: &Config, report: &mut Report) -> Option<SqliteStore> {
             return None;
         }
         Err(error) => {
-            report.find(format!("{shown}: {error}"), "mend the file or its rights, or name another one");
+            report.find(
+                format!("{shown}: {error}"),
+                "see to the database and to the rights on it, or name another one",
+            );
             return None;
         }
     };
     match store.ready().await {
         Ok(()) => report.fine(format!("{shown}: the store can be read and written")),
-        Err(error) => report.find(format!("{shown}: {error}"), "see to the disk and to the file's rights"),
+        Err(error) => {
+            report.find(format!("{shown}: {error}"), "see to the disk and to the rights on the database");
+        }
     }
     match store.depth(SystemClock.now()).await {
         Ok(depth) if depth.dead > 0 => report.warn(
@@ -97,7 +101,8 @@ async fn store(config: &Config, report: &mut Report) -> Option<SqliteStore> {
     Some(store)
 }
 
-fn absent(path: &Path, report: &mut Report) {
+fn absent(store: &StoreUrl, report: &mut Report) {
+    let StoreUrl::Sqlite(path) = store else { return };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if folder.is_dir() {
         report.note(format!("{}: there is no store yet; `countersign serve` makes it", path.display()));

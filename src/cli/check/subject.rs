@@ -149,4 +149,18 @@ impl<'a> Subject<'a> {
             (Some(_), _) => {}
         }
     }
+
+    /// A group's path is pinned to the group that had it first; another one that has it now admits nobody.
+    pub(super) async fn is_the_same_group(&mut self, path: &str, store: Option<&dyn Store>) {
+        let Some(store) = store else { return };
+        let pinned = store.pinned(self.forge, "group", &path.to_lowercase()).await.ok().flatten();
+        let (Some(first), Ok(now)) = (pinned, self.lookup.group_id(path).await) else { return };
+        if first != now {
+            let text = format!(
+                "{}: {path} first meant the group {first} and is now the group {now}, which doesn't count",
+                self.name()
+            );
+            self.report.find(text, "see who made it, and name the group that is meant by another path");
+        }
+    }
 }

@@ -1,7 +1,6 @@
 //! The true server against the simulated world: put together from a configuration's text, as `serve` does it.
 
-use super::FORGE;
-use super::world::{APPROVERS, BOT, ENVIRONMENTS, PROJECT, World};
+use super::world::{APPROVERS, Forge, PROJECT, World};
 use crate::cli::wiring::{self, Built};
 use crate::config::{self, Config};
 use crate::ports::clock::Clock;
@@ -9,7 +8,6 @@ use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -19,13 +17,13 @@ use tokio_util::task::TaskTracker;
 pub(crate) struct House {
     /// Use cases, worker and routes.
     pub(crate) built: Built,
-    /// Where GitLab's webhooks arrive.
+    /// Where the forges' webhooks arrive.
     pub(crate) listener: TcpListener,
     /// Removed with everything in it when this is dropped: keep it until the store is closed.
     pub(crate) folder: Folder,
 }
 
-/// Starts the world's GitLab, points its webhooks here, and puts the server together. `poll` is how often it looks
+/// Starts the world's forges, points their webhooks here, and puts the server together. `poll` is how often it looks
 /// for itself, such as `"60s"`. `tasks` carries the store's writer.
 pub(crate) async fn put_together(
     world: &World,
@@ -35,42 +33,65 @@ pub(crate) async fn put_together(
 ) -> anyhow::Result<House> {
     let folder = Folder::new(&clock.new_id())?;
     let listener = TcpListener::bind("127.0.0.1:0").await.context("no free local port")?;
-    let gitlab = world.gitlab.start().await.context("no free local port for the simulated GitLab")?;
-    let token = signing_token(&clock.new_id());
-    world.add_hook(&format!("http://{}/hooks/{FORGE}", listener.local_addr()?), &token);
-    let config = configuration(&folder.0, &Secrets { gitlab, token: &world.token, signing: token }, poll)?;
+    world.gitlab.twin.start().await.context("no free local port for the simulated GitLab")?;
+    world.github.twin.start().await.context("no free local port for the simulated GitHub")?;
+    let hooks = format!("http://{}/hooks", listener.local_addr()?);
+    let signing = signing_token(&clock.new_id());
+    world.gitlab.add_hook(&format!("{hooks}/{}", Forge::GitLab.key()), &signing);
+    world.github.add_hook(&format!("{hooks}/{}", Forge::GitHub.key()));
+    let config = configuration(world, &folder.0, &signing, poll)?;
     let built = wiring::build(&config, clock, tasks).await.context("the demo's server")?;
     built.app.start_polling().await.context("the demo's server")?;
     Ok(House { built, listener, folder })
 }
 
-/// What the configuration needs to know of the world.
-struct Secrets<'a> {
-    gitlab: String,
-    token: &'a str,
-    signing: String,
-}
-
-fn configuration(folder: &Path, secrets: &Secrets<'_>, poll: &str) -> anyhow::Result<Config> {
+fn configuration(world: &World, folder: &Path, signing: &str, poll: &str) -> anyhow::Result<Config> {
     let store = format!("sqlite:{}", folder.join("countersign.db").display());
-    let mut text = format!(
-        "[server]\nlisten = \"127.0.0.1:0\"\n[store]\nurl = {}\n[[gitlab]]\nname = \"{FORGE}\"\nurl = {}\n\
-         token = {}\nsigning_tokens = [{}]\npoll = {}\n",
-        quoted(&store),
-        quoted(&secrets.gitlab),
-        quoted(secrets.token),
-        quoted(&secrets.signing),
-        quoted(poll),
-    );
-    for (environment, needed) in ENVIRONMENTS {
-        write!(
-            text,
-            "[[environment]]\non = \"{FORGE}\"\nproject = \"{PROJECT}\"\nname = \"{environment}\"\n\
-             approval_rules = [{{ group = \"{APPROVERS}\", required_approvals = {needed} }}]\n"
-        )?;
+    let mut text = format!("[server]\nlisten = \"127.0.0.1:0\"\n[store]\nurl = {}\n", quoted(&store));
+    text.push_str(&gitlab(world, signing, poll));
+    text.push_str(&github(world, poll));
+    for forge in Forge::ALL {
+        text.extend(forge.environments().iter().map(|environment| policy(forge, *environment)));
     }
     config::parse(&text, Path::new("demo.toml"), &|_| None)
-        .map_err(|faults| anyhow::anyhow!("the demo's own configuration ({BOT}): {faults}"))
+        .map_err(|faults| anyhow::anyhow!("the demo's own configuration: {faults}"))
+}
+
+fn gitlab(world: &World, signing: &str, poll: &str) -> String {
+    format!(
+        "[[gitlab]]\nname = \"{}\"\nurl = {}\ntoken = {}\nsigning_tokens = [{}]\npoll = {}\n",
+        Forge::GitLab.key(),
+        quoted(&world.gitlab.twin.url()),
+        quoted(&world.gitlab.token),
+        quoted(signing),
+        quoted(poll),
+    )
+}
+
+fn github(world: &World, poll: &str) -> String {
+    let app = &world.github.app;
+    format!(
+        "[[github]]\nname = \"{}\"\napi_url = {}\napp_id = {}\nprivate_key = {}\nwebhook_secrets = [{}]\n\
+         poll = {}\n",
+        Forge::GitHub.key(),
+        quoted(&world.github.twin.url()),
+        app.id,
+        quoted(&app.private_key_pem),
+        quoted(&app.webhook_secret),
+        quoted(poll),
+    )
+}
+
+fn policy(forge: Forge, (environment, needed): (&str, u32)) -> String {
+    let grantee = match forge {
+        Forge::GitLab => "group",
+        Forge::GitHub => "team",
+    };
+    format!(
+        "[[environment]]\non = \"{}\"\nproject = \"{PROJECT}\"\nname = \"{environment}\"\n\
+         approval_rules = [{{ {grantee} = \"{APPROVERS}\", required_approvals = {needed} }}]\n",
+        forge.key(),
+    )
 }
 
 fn quoted(text: &str) -> String {

@@ -1,6 +1,7 @@
-//! `countersign demo`: the true server and worker against a simulated GitLab, on local ports, with no configuration.
+//! `countersign demo`: the true server and worker against a simulated GitLab and a simulated GitHub, on
+//! local ports, with no configuration.
 //!
-//! * [`world`]: the project, its people, and what they do in GitLab.
+//! * [`world`]: the project on each forge, its people, and what they do there.
 //! * [`house`]: the server, put together as `serve` does it, against that world.
 //! * [`stage`] and [`page`]: the world to be played in a browser.
 //! * [`story`]: the same told in the terminal (`--once`), each line of it checked.
@@ -15,9 +16,10 @@ mod story;
 mod world;
 
 use super::serve::Signals;
-use super::wiring::SystemClock;
+use super::wiring::{Roles, SystemClock};
 use super::{Outcome, Trouble, block_on, say};
 use crate::ports::clock::Clock;
+use crate::sim::clock::Now;
 use crate::web::{Limits, serve_within};
 use anyhow::Context as _;
 use stage::Stage;
@@ -29,10 +31,8 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use world::{MergeRequest, World};
+use world::World;
 
-/// The simulated GitLab's name in the configuration.
-const FORGE: &str = "gitlab";
 /// Where the page is, unless that is taken.
 const LISTEN: &str = "127.0.0.1:8080";
 /// The page's connections: idle ones are not waited for long.
@@ -78,18 +78,20 @@ async fn play(listen: Option<SocketAddr>, stop: CancellationToken) -> anyhow::Re
     let listener = bind(listen).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let now = Arc::clone(&clock);
-    let world = World::new(Arc::new(move || now.now()), MergeRequest::default());
+    let now: Now = Arc::new(move || now.now());
+    let world = World::new(&now);
     let tasks = TaskTracker::new();
     let house = house::put_together(&world, Arc::clone(&clock), POLL, &tasks).await?;
-    world.gitlab.set_auto_deliver(true);
+    world.deliver_by_itself();
     let stage = Stage::new(world.clone(), Arc::clone(&house.built.app.store), clock);
     let (passing, halt) = (stage.clone(), stop.clone());
     tasks.spawn(async move { passing.run(halt).await });
     say(format_args!("The demo is at http://{}/ and ends with Ctrl-C.", listener.local_addr()?))?;
     tasks.spawn(serve_within(LIMITS, listener, page::router(stage), stop.clone(), tasks.clone()));
-    let ended = house.built.run(house.listener, stop.clone()).await;
+    let roles = Roles { listener: Some(house.listener), works: true };
+    let ended = house.built.run(roles, stop.clone()).await;
     stop.cancel();
-    world.gitlab.stop().await;
+    world.stop().await;
     tasks.close();
     tasks.wait().await;
     drop(house.folder);

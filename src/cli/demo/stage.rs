@@ -1,18 +1,18 @@
 //! The stage that the page plays on: the world, the ledger's store, the time, and the trouble that was ordered.
 
 use super::ledger::{self, Chain};
-use super::world::World;
-use crate::domain::id::{ForgeName, ProjectId};
+use super::world::{Forge, World};
 use crate::ports::clock::Clock;
 use crate::ports::store::{Store, StoreError};
 use jiff::{SignedDuration, Timestamp};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// A job that was started succeeds after this.
 const JOB_TAKES: SignedDuration = SignedDuration::from_secs(6);
-/// An outage of GitLab ends after this.
+/// An outage of a forge ends after this.
 pub(crate) const OUTAGE: SignedDuration = SignedDuration::from_secs(15);
 /// How often it is looked whether a job or an outage ends.
 const TICK: Duration = Duration::from_millis(500);
@@ -24,45 +24,56 @@ pub(crate) struct Stage {
     pub(crate) world: World,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    outage_until: Arc<Mutex<Option<Timestamp>>>,
+    mishaps: Arc<Mutex<BTreeMap<Forge, Mishaps>>>,
+}
+
+/// What goes wrong on one forge.
+#[derive(Default)]
+struct Mishaps {
+    outage_until: Option<Timestamp>,
     /// How many hooks had been sent when the last was ordered to be lost.
-    losing_after: Arc<Mutex<Option<usize>>>,
+    losing_after: Option<usize>,
 }
 
 impl Stage {
     /// A stage with this world, and with what the true server keeps of it.
     pub(crate) fn new(world: World, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        Self { world, store, clock, outage_until: Arc::default(), losing_after: Arc::default() }
+        Self { world, store, clock, mishaps: Arc::default() }
     }
 
-    /// The ledger, newest deployment first.
+    /// The ledger of both forges, newest deployment first.
     pub(crate) async fn ledger(&self) -> Result<Vec<Chain>, StoreError> {
-        let project = ProjectId(i64::try_from(self.world.project).unwrap_or_default());
-        ledger::read(self.store.as_ref(), &ForgeName::new(super::FORGE), project).await
+        let mut chains = Vec::new();
+        for forge in Forge::ALL {
+            chains.extend(ledger::read(self.store.as_ref(), forge, self.world.project(forge)).await?);
+        }
+        chains.sort_by_key(|chain| std::cmp::Reverse(chain.since));
+        Ok(chains)
     }
 
-    /// The next hook is lost.
-    pub(crate) fn lose_next_hook(&self) {
-        *lock(&self.losing_after) = Some(self.world.hooks().sent);
-        self.world.lose_next_hook();
+    /// The forge's next hook is lost.
+    pub(crate) fn lose_next_hook(&self, forge: Forge) {
+        self.mishaps().entry(forge).or_default().losing_after = Some(self.world.on(forge).hooks().sent);
+        self.world.on(forge).lose_next_hook();
     }
 
     /// Whether a hook is still to be lost.
-    pub(crate) fn is_losing(&self) -> bool {
-        lock(&self.losing_after).is_some_and(|sent| sent == self.world.hooks().sent)
+    pub(crate) fn is_losing(&self, forge: Forge) -> bool {
+        let after = self.mishaps().get(&forge).and_then(|mishaps| mishaps.losing_after);
+        after.is_some_and(|sent| sent == self.world.on(forge).hooks().sent)
     }
 
-    /// GitLab answers 500 for [`OUTAGE`].
-    pub(crate) fn begin_outage(&self) {
+    /// The forge answers 500 for [`OUTAGE`].
+    pub(crate) fn begin_outage(&self, forge: Forge) {
         let until = self.clock.now() + OUTAGE;
-        if lock(&self.outage_until).replace(until).is_none() {
-            self.world.begin_outage();
+        if self.mishaps().entry(forge).or_default().outage_until.replace(until).is_none() {
+            self.world.on(forge).begin_outage();
         }
     }
 
-    /// Whether GitLab answers 500 now.
-    pub(crate) fn is_out(&self) -> bool {
-        lock(&self.outage_until).is_some()
+    /// Whether the forge answers 500 now.
+    pub(crate) fn is_out(&self, forge: Forge) -> bool {
+        self.mishaps().get(&forge).is_some_and(|mishaps| mishaps.outage_until.is_some())
     }
 
     /// Lets time pass until told to stop: jobs succeed, outages end.
@@ -75,18 +86,25 @@ impl Stage {
     /// Ends what is over by now.
     pub(crate) fn tick(&self) {
         let now = self.clock.now();
-        self.world.finish_jobs(JOB_TAKES, now);
-        let over = lock(&self.outage_until).take_if(|until| *until <= now).is_some();
-        if over {
-            let losing = self.is_losing();
-            self.world.end_trouble();
-            if losing {
-                self.world.lose_next_hook();
+        for forge in Forge::ALL {
+            self.world.on(forge).finish_jobs(JOB_TAKES, now);
+            if self.outage_is_over(forge, now) {
+                let losing = self.is_losing(forge);
+                self.world.on(forge).end_trouble();
+                if losing {
+                    self.world.on(forge).lose_next_hook();
+                }
             }
         }
     }
-}
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    fn outage_is_over(&self, forge: Forge, now: Timestamp) -> bool {
+        let mut mishaps = self.mishaps();
+        let until = mishaps.get_mut(&forge).map(|mishaps| &mut mishaps.outage_until);
+        until.is_some_and(|until| until.take_if(|until| *until <= now).is_some())
+    }
+
+    fn mishaps(&self) -> MutexGuard<'_, BTreeMap<Forge, Mishaps>> {
+        self.mishaps.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }

@@ -39,7 +39,7 @@ lisen = "127.0.0.1:8080"
 public_url = 8080
 
 [store]
-url = "postgres://dana:hunter2@db/countersign"
+url = "firebird://dana:hunter2@db/countersign"
 
 [[gitlab]]
 name = "Git Lab"
@@ -77,13 +77,13 @@ fn ten_faults_are_shown_at_once() {
       |
       = help: write a text in quotes
 
-    error: this version keeps its store in SQLite, not in PostgreSQL
+    error: this isn't the address of a store
      --> countersign.toml:6:7
       |
     6 | url = "**************************************"
       |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
       |
-      = help: write "sqlite:" and the path of a file, such as "sqlite:countersign.db"
+      = help: write "sqlite:" and the path of a file, such as "sqlite:countersign.db", or "postgres://user@host/database"
 
     error: "Git Lab" can't be a name
      --> countersign.toml:9:8
@@ -231,10 +231,13 @@ fn faults_of_server_and_store() {
     1: this isn't an http or https address; write it plain, such as "https://gitlab.example.com"
     "#);
     assert_snapshot!(faults(&format!("store = {{ url = \"mysql:x\" }}\n{MINIMAL}")), @r#"
-    1: this version keeps its store in SQLite; write "sqlite:" and the path of a file, such as "sqlite:countersign.db"
+    1: this isn't the address of a store; write "sqlite:" and the path of a file, such as "sqlite:countersign.db", or "postgres://user@host/database"
+    "#);
+    assert_snapshot!(faults(&format!("store = {{ url = \"postgres://db:port/ledger\" }}\n{MINIMAL}")), @r#"
+    1: this isn't the address of a PostgreSQL database; write "postgres://user:password@host/database", with signs such as `@` in a password as %40
     "#);
     assert_snapshot!(faults(&format!("store = {{ url = \"sqlite::memory:\" }}\n{MINIMAL}")), @r#"
-    1: the store needs the path of a file, and nothing else; write "sqlite:" and the path of a file, such as "sqlite:countersign.db"
+    1: the store needs the path of a file, and nothing else; write "sqlite:" and the path of a file, such as "sqlite:countersign.db", or "postgres://user@host/database"
     "#);
 }
 

@@ -106,7 +106,7 @@ fn every_value_arrives_where_it_belongs() {
     let config = sound(text);
     assert_eq!(config.server.listen.to_string(), "[::1]:9000");
     assert_eq!(config.server.public_url.expect("an address").as_str(), "https://deploys.example.com/x");
-    assert_eq!(config.store, StoreUrl::Sqlite("/var/lib/countersign.db".into()));
+    assert_eq!(config.store.to_string(), "/var/lib/countersign.db");
     let [gitlab] = config.gitlab.as_slice() else { panic!("one forge") };
     assert_eq!(gitlab.name.as_str(), "git_2");
     assert_eq!(gitlab.url.as_str(), "http://localhost:3000/gitlab");
@@ -174,4 +174,21 @@ fn what_is_odd_is_a_warning() {
 #[case("", None)]
 fn a_misspelt_key_resembles_a_known_one(#[case] word: &str, #[case] expected: Option<&str>) {
     assert_eq!(nearest::nearest(word, ["listen", "required_approval_count"]), expected);
+}
+
+#[test]
+fn a_store_in_postgresql_keeps_its_password_to_itself() {
+    for url in
+        ["\"postgres://dana:hunter2@db.example.com:6432/ledger?sslmode=require\"", "{ env = \"DATABASE\" }"]
+    {
+        let text = format!("store = {{ url = {url} }}\n{MINIMAL}");
+        let environment = |name: &str| match name {
+            "DATABASE" => Some("postgresql://dana:hunter2@db.example.com/ledger\n".to_owned()),
+            name => super::environment(name),
+        };
+        let config = parse(&text, std::path::Path::new("countersign.toml"), &environment).unwrap();
+        assert!(matches!(config.store, StoreUrl::Postgres(_)));
+        assert_eq!(config.store.to_string(), "postgres://db.example.com/ledger");
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
 }

@@ -62,7 +62,7 @@ pub fn later_word_stands(deployment: &Description, later: Word) -> Prose {
 pub fn rejection_final(deployment: &Description) -> Prose {
     let line = Line::of("You rejected ").subject(deployment);
     Prose::paragraph(
-        line.text(". One rejection is final: the deployment fails. To deploy after all, run its ")
+        line.text(". One rejection is final: the deployment fails. To deploy after all, start its ")
             .pipeline()
             .text(" again."),
     )
@@ -92,13 +92,16 @@ pub fn nothing_to_revoke(deployment: &Description) -> Prose {
 }
 
 /// The forge keeps the vote.
-pub fn revoke_too_late(deployment: &Description) -> Prose {
+pub fn handed_over(deployment: &Description) -> Prose {
     let line = Line::of("The approval of ").subject(deployment);
     Prose::paragraph(
-        line.text(" has been handed to ")
-            .forge()
-            .text(", which can't take one back. To stop it, ")
-            .text("reject it or cancel its job."),
+        line.text(" has been handed to ").forge().text(", which can't take one back. To stop it, ").then(
+            if deployment.gate.decides_once() {
+                Line::of("cancel its ").pipeline().text(".")
+            } else {
+                Line::of("reject it or cancel its job.")
+            },
+        ),
     )
 }
 
@@ -168,7 +171,7 @@ pub fn standing_of(deployment: &Deployment) -> Line {
         Status::Released => started_by(deployment),
         Status::Passed => Line::of("it was approved and released; its run then asked again."),
         Status::Deployed => Line::of("it is deployed."),
-        Status::Failed => Line::of("it was started and its job failed. Retry the job for a new deployment."),
+        Status::Failed => Line::of("its job failed. Retry the job for a new deployment."),
         Status::Cancelled if deployment.outcome == Some(Outcome::Strayed) => Line::of(
             "its run was started again while it was being released. The release may have gone to the new attempt: look at the run.",
         ),
@@ -197,7 +200,7 @@ fn rejected_by(deployment: &Deployment) -> Line {
     let Some(vote) = rejection else {
         return Line::of("it was rejected in ")
             .forge()
-            .text(". Run its ")
+            .text(". Start its ")
             .pipeline()
             .text(" again for a new deployment.");
     };
@@ -206,7 +209,7 @@ fn rejected_by(deployment: &Deployment) -> Line {
         Some(reason) => line.text(" (").foreign(reason).text(")"),
         None => line,
     };
-    line.text(". One rejection is final; run its ").pipeline().text(" again for a new deployment.")
+    line.text(". One rejection is final; start its ").pipeline().text(" again for a new deployment.")
 }
 
 /// The forge took the person's vote (`vote_as = "sudo"`).

@@ -270,7 +270,7 @@ pub fn approvals(count: u32) -> String {
 }
 
 /// The rules of a deployment that are not yet filled, in words.
-fn missing(deployment: &Deployment) -> u32 {
+pub fn missing(deployment: &Deployment) -> u32 {
     deployment
         .standing
         .iter()

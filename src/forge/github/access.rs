@@ -6,7 +6,7 @@
 
 use super::KeyError;
 use super::failure::{Trouble, judge};
-use super::limits::Budget;
+use super::limits::{Budget, Rest};
 use super::wire::AccessToken;
 use crate::net::http::{self, Answer, Http, Method, Site, StatusCode, Url};
 use crate::ports::clock::Clock;
@@ -19,7 +19,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// GitHub takes an App's own token for ten minutes at most; the clocks may differ by one.
 const SIGNED_BEFORE: SignedDuration = SignedDuration::from_secs(60);
@@ -136,6 +137,23 @@ pub(super) struct Session {
     token: tokio::sync::Mutex<Option<Arc<Token>>>,
     /// Its writes go one after the other; whoever holds this may write.
     pub(super) lane: tokio::sync::Mutex<Budget>,
+    rest: Mutex<Rest>,
+}
+
+impl Session {
+    /// `HeldBack` while the installation rests.
+    pub(super) fn leave(&self, now: Timestamp) -> Result<(), Failure> {
+        self.rest().leave(now)
+    }
+
+    /// Begins a rest, since GitHub asked for one.
+    pub(super) fn begin_rest(&self, wait: Duration, now: Timestamp) {
+        self.rest().begin(wait, now);
+    }
+
+    fn rest(&self) -> MutexGuard<'_, Rest> {
+        self.rest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// octocrab with one installation's token.
@@ -163,10 +181,11 @@ impl Access {
         Arc::clone(sessions.entry(id).or_default())
     }
 
-    /// Sends once, and reads the answer whatever its status. A token that is refused (revoked, or its time is
+    /// Sends once, unless the installation rests, and reads the answer whatever its status. A token that is refused (revoked, or its time is
     /// over earlier than was said) is replaced once, since nothing was done with it.
     pub(super) async fn send(&self, caller: Caller, call: &Call<'_>) -> Result<Answer, Trouble> {
         let Caller::Installation(id) = caller else { return Ok(self.send_as_app(call).await?) };
+        self.session(id).leave(self.clock.now())?;
         let token = self.token(id, None).await?;
         let answer = self.transmit(&token.octocrab, call).await?;
         if answer.status != StatusCode::UNAUTHORIZED {
@@ -213,7 +232,7 @@ impl Access {
         let call = Call { method: Method::POST, ..Call::get(url.ok_or(Failure::NotFound)?) };
         let answer = self.send_as_app(&call).await.map_err(as_read)?;
         let answer = match judge(answer, true, self.clock.now()) {
-            Err(Failure::NotFound) => return Err(Trouble::Stale(Failure::NotFound)),
+            Err(Failure::NotFound | Failure::Refused(_)) => return Err(uninstalled()),
             judged => judged?,
         };
         let minted: AccessToken = super::client::read(&answer)?;
@@ -224,6 +243,12 @@ impl Access {
 
 fn unusable(what: &str) -> Failure {
     Failure::Unauthorized(what.to_owned())
+}
+
+/// Not to be taken for an answer about what was asked for as this installation.
+fn uninstalled() -> Trouble {
+    let what = "the App isn't installed there any more, or is suspended".to_owned();
+    Trouble::Stale(Failure::Unavailable { what, retry_after: None })
 }
 
 fn as_read(failure: Failure) -> Failure {

@@ -3,8 +3,11 @@
 use super::GitHub;
 use super::wire::{PullRequest, PullRequestState};
 use crate::domain::id::{ProjectId, UserId};
-use crate::ports::failure::Failure;
+use crate::ports::failure::{Failure, Refusal};
 use crate::ports::forge::{MergeRequest, Sighting};
+
+/// Pages read of a list.
+const PAGES: usize = 5;
 
 /// The one that the commit tells of; else the newest one from this branch with this head.
 pub(super) async fn of(
@@ -12,8 +15,10 @@ pub(super) async fn of(
     project: ProjectId,
     sighting: &Sighting,
 ) -> Result<Option<i64>, Failure> {
+    let run = github.run(project, sighting.run).await?;
+    let home = run.head_repository.map_or(project.0, |repo| repo.id);
     let around = listed(github, project, &["commits", &sighting.sha, "pulls"], &[]).await?;
-    if let Some(found) = by_commit(&around, project, sighting) {
+    if let Some(found) = by_commit(&around, home, sighting) {
         return Ok(Some(found));
     }
     let branch = sighting.ref_name.as_str();
@@ -27,28 +32,29 @@ pub(super) async fn of(
     Ok(newest(&of_branch, |request| request.head.sha == sighting.sha))
 }
 
-/// A list that isn't there tells of none: GitHub refuses to look for commits that it can't find.
+/// A list that isn't there tells of none: GitHub doesn't look for commits that it can't find. A refusal tells
+/// nothing at all.
 async fn listed(
     github: &GitHub,
     project: ProjectId,
     path: &[&str],
     query: &[(&str, &str)],
 ) -> Result<Vec<PullRequest>, Failure> {
-    match github.list::<Vec<PullRequest>>(project, path, query, 1).await {
+    match github.list::<Vec<PullRequest>>(project, path, query, PAGES).await {
         Ok(listing) => Ok(listing.items),
-        Err(Failure::NotFound | Failure::Refused(_)) => Ok(Vec::new()),
+        Err(Failure::NotFound | Failure::Refused(Refusal::Other(_))) => Ok(Vec::new()),
         Err(failure) => Err(failure),
     }
 }
 
 /// The one whose merge made this commit on this branch; else the newest open one whose head it is; else the newest
 /// open one from this branch, which has moved on.
-fn by_commit(requests: &[PullRequest], project: ProjectId, sighting: &Sighting) -> Option<i64> {
-    let open = |request: &PullRequest| request.state == PullRequestState::Open;
-    let from_here = |request: &PullRequest| {
-        let repo = request.head.repo.as_ref();
-        request.head.ref_name == sighting.ref_name && repo.is_some_and(|repo| repo.id == project.0)
-    };
+///
+/// `home` is the repository that the run's commit comes from: anybody can open a request from a fork that has our
+/// commit for its head.
+fn by_commit(requests: &[PullRequest], home: i64, sighting: &Sighting) -> Option<i64> {
+    let from_home = |request: &PullRequest| request.head.repo.as_ref().is_some_and(|repo| repo.id == home);
+    let open = |request: &PullRequest| request.state == PullRequestState::Open && from_home(request);
     // One that is open has a merge commit too: of a merge that was only tried.
     let merged = |request: &PullRequest| {
         request.merged_at.is_some()
@@ -57,7 +63,7 @@ fn by_commit(requests: &[PullRequest], project: ProjectId, sighting: &Sighting) 
     };
     newest(requests, merged)
         .or_else(|| newest(requests, |request| open(request) && request.head.sha == sighting.sha))
-        .or_else(|| newest(requests, |request| open(request) && from_here(request)))
+        .or_else(|| newest(requests, |request| open(request) && request.head.ref_name == sighting.ref_name))
 }
 
 fn newest(requests: &[PullRequest], is_meant: impl Fn(&PullRequest) -> bool) -> Option<i64> {

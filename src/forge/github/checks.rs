@@ -3,6 +3,7 @@
 use super::GitHub;
 use super::button::{APPROVE, Button, REJECT};
 use super::client::Change;
+use super::client::read;
 use super::fit::fit;
 use super::wire::{CheckRun, CheckRuns, PullRequest};
 use crate::domain::id::ProjectId;
@@ -18,28 +19,45 @@ const LONGEST_SUMMARY: usize = 65_535;
 
 impl GitHub {
     /// Shows the buttons of a deployment as they are now, in the check run that shows them already or a new one.
+    ///
+    /// They stay where they were first shown: a commit that is pushed meanwhile has a deployment of its own, whose
+    /// buttons mustn't be mistaken for these.
     pub(super) async fn show_buttons(
         &self,
         project: ProjectId,
         number: i64,
         buttons: &Buttons,
     ) -> Result<(), Failure> {
-        let request: PullRequest = self.read(project, &["pulls", &number.to_string()], &[]).await?;
-        let shown = self.shown_buttons(project, &request.head.sha, (number, buttons)).await?;
         let button = Button { number: buttons.number, version: buttons.version, pull_request: number };
-        let mut body = content(buttons, &button);
-        let sent = match shown {
-            Some(run) => self.send(project, &["check-runs", &run.id.to_string()], Change::patch(body)).await,
+        let (key, body) = ((project, buttons.number), content(buttons, &button));
+        if let Some(known) = self.buttons.get(&key).await {
+            match self.change_buttons(project, known, body.clone()).await {
+                Err(Failure::NotFound) => self.buttons.invalidate(&key).await,
+                sent => return sent,
+            }
+        }
+        let request: PullRequest = self.read(project, &["pulls", &number.to_string()], &[]).await?;
+        let head = request.head.sha;
+        let run = match self.shown_buttons(project, &head, (number, buttons)).await? {
+            Some(run) => self.change_buttons(project, run.id, body).await.map(|()| run.id)?,
             // What is over needs no new one.
             None if !buttons.active => return Ok(()),
-            None => {
-                if let Some(fields) = body.as_object_mut() {
-                    fields.insert("head_sha".to_owned(), request.head.sha.into());
-                }
-                self.send(project, &["check-runs"], Change::post(body)).await
-            }
+            None => self.new_buttons(project, head, body).await?,
         };
-        sent.map(drop)
+        self.buttons.insert(key, run).await;
+        Ok(())
+    }
+
+    async fn change_buttons(&self, project: ProjectId, run: i64, body: Value) -> Result<(), Failure> {
+        self.send(project, &["check-runs", &run.to_string()], Change::patch(body)).await.map(drop)
+    }
+
+    async fn new_buttons(&self, project: ProjectId, head: String, mut body: Value) -> Result<i64, Failure> {
+        if let Some(fields) = body.as_object_mut() {
+            fields.insert("head_sha".to_owned(), head.into());
+        }
+        let made = self.send(project, &["check-runs"], Change::post(body)).await?;
+        read::<CheckRun>(&made).map(|run| run.id)
     }
 
     /// Our newest check run of this deployment on a commit. A later deployment of the environment has one of its

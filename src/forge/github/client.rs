@@ -1,7 +1,7 @@
 //! Calls to GitHub's REST API: reads that cost nothing while nothing has changed, pages, and changes.
 
 use super::access::{Access, Call, Caller};
-use super::failure::{Trouble, judge};
+use super::failure::{Trouble, judge, limit};
 use crate::net::http::{Answer, Method, StatusCode, Url};
 use crate::net::link::next_page;
 use crate::ports::clock::Clock;
@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use moka::future::Cache;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +21,9 @@ const KEPT_FOR: Duration = Duration::from_hours(2);
 const OVERHEAD: usize = 2048;
 /// The longest page that GitHub gives.
 const PAGE: usize = 100;
+/// Items a page where each carries a text that anybody may have written, 64 Ki characters long: more would not fit
+/// into the largest answer that is read.
+pub(super) const PAGE_OF_TEXTS: usize = 20;
 
 /// A query, in order.
 pub(super) type Query<'a> = &'a [(&'a str, &'a str)];
@@ -35,12 +39,21 @@ pub(super) struct Client {
 pub(super) trait Page: DeserializeOwned {
     /// One thing of the list.
     type Item;
+    /// How many to ask for.
+    const LENGTH: usize = PAGE;
     /// The things of this page.
     fn items(self) -> Vec<Self::Item>;
 }
 
-impl<T: DeserializeOwned> Page for Vec<T> {
+/// What GitHub lists without anything around it.
+pub(super) trait Listed: DeserializeOwned {
+    /// How many to ask for.
+    const A_PAGE: usize = PAGE;
+}
+
+impl<T: Listed> Page for Vec<T> {
     type Item = T;
+    const LENGTH: usize = T::A_PAGE;
 
     fn items(self) -> Self {
         self
@@ -72,17 +85,17 @@ impl Client {
         self.fetch(caller, self.address(path, query)?).await
     }
 
-    /// Reads a list page by page, a hundred items each, at most `most` pages.
-    pub(super) fn pages(
+    /// Reads a list page by page, at most `most` pages.
+    pub(super) fn pages<T: Page>(
         &self,
         caller: Caller,
         path: &[&str],
         query: Query<'_>,
         most: usize,
-    ) -> Result<Pages<'_>, Failure> {
+    ) -> Result<Pages<'_, T>, Failure> {
         let mut url = self.address(path, query)?;
-        url.query_pairs_mut().append_pair("per_page", &PAGE.to_string());
-        Ok(Pages { client: self, caller, next: Some(url), left: most, cut: false })
+        url.query_pairs_mut().append_pair("per_page", &T::LENGTH.to_string());
+        Ok(Pages { client: self, caller, next: Some(url), left: most, cut: false, of: PhantomData })
     }
 
     /// Changes something. An installation's changes go one after the other; one that creates content is
@@ -99,6 +112,7 @@ impl Client {
         let session = self.access.session(id);
         let mut budget = session.lane.lock().await;
         if change.creates_content {
+            session.leave(self.clock.now())?;
             budget.spend(self.clock.now())?;
         }
         self.send(caller, &call).await
@@ -128,7 +142,7 @@ impl Client {
             let kept = kept.ok_or_else(|| unreadable("GitHub says that nothing has changed, unasked"))?;
             return Ok(kept.confirmed_by(&answer));
         }
-        let answer = self.judge(answer, true)?;
+        let answer = self.judge(caller, answer, true)?;
         if answer.header("etag").is_some() {
             self.kept.insert(key, Arc::new(answer.clone())).await;
         }
@@ -137,14 +151,23 @@ impl Client {
 
     async fn send(&self, caller: Caller, call: &Call<'_>) -> Result<Answer, Trouble> {
         let answer = self.access.send(caller, call).await?;
-        self.judge(answer, call.reads())
+        self.judge(caller, answer, call.reads())
     }
 
-    fn judge(&self, answer: Answer, reads: bool) -> Result<Answer, Trouble> {
+    /// A limit that an installation has reached is its own: it rests, and its calls are `HeldBack` meanwhile. A
+    /// limit of the App concerns all.
+    fn judge(&self, caller: Caller, answer: Answer, reads: bool) -> Result<Answer, Trouble> {
+        let now = self.clock.now();
         if self.is_moved(&answer) {
             return Err(Trouble::Stale(unreadable("GitHub says that it has moved to somewhere else")));
         }
-        Ok(judge(answer, reads, self.clock.now())?)
+        if let (Caller::Installation(id), Some(wait)) = (caller, limit(&answer, now)) {
+            tracing::warn!(installation = id.0, ?wait, "GitHub says that a limit is reached");
+            let session = self.access.session(id);
+            session.begin_rest(wait, now);
+            session.leave(now)?;
+        }
+        Ok(judge(answer, reads, now)?)
     }
 
     /// A redirect to another address of the same API: a repository was renamed. It isn't followed, and
@@ -186,17 +209,18 @@ impl Change {
 }
 
 /// A list, read page by page along `Link: …; rel="next"`.
-pub(super) struct Pages<'a> {
+pub(super) struct Pages<'a, T> {
     client: &'a Client,
     caller: Caller,
     next: Option<Url>,
     left: usize,
     cut: bool,
+    of: PhantomData<fn() -> T>,
 }
 
-impl Pages<'_> {
+impl<T: Page> Pages<'_, T> {
     /// The next page; `None` at the end, and when enough pages have been read.
-    pub(super) async fn next<T: Page>(&mut self) -> Result<Option<Vec<T::Item>>, Trouble> {
+    pub(super) async fn next(&mut self) -> Result<Option<Vec<T::Item>>, Trouble> {
         let Some(url) = self.next.take() else { return Ok(None) };
         if self.left == 0 {
             tracing::warn!(path = url.path(), "a list is longer than what is read of it");
@@ -210,7 +234,7 @@ impl Pages<'_> {
         if self.next.as_ref().is_some_and(|next| !self.client.access.site().admits(next)) {
             return Err(unreadable("the next page is said to be on another host").into());
         }
-        if self.next.is_none() && items.len() >= PAGE {
+        if self.next.is_none() && items.len() >= T::LENGTH {
             // A page that is full doesn't change when another one follows it: it has to be read anew.
             self.client.kept.invalidate(&(self.caller, url)).await;
         }
@@ -223,9 +247,9 @@ impl Pages<'_> {
     }
 
     /// All pages together.
-    pub(super) async fn all<T: Page>(mut self) -> Result<Vec<T::Item>, Trouble> {
+    pub(super) async fn all(mut self) -> Result<Vec<T::Item>, Trouble> {
         let mut items = Vec::new();
-        while let Some(page) = self.next::<T>().await? {
+        while let Some(page) = self.next().await? {
             items.extend(page);
         }
         Ok(items)

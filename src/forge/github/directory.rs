@@ -9,19 +9,24 @@ use super::failure::Trouble;
 use super::wire::{App, Installation, Repositories, Repository, User};
 use crate::domain::actor::Account;
 use crate::domain::id::{ProjectId, UserId};
+use crate::net::http::Answer;
 use crate::ports::clock::Clock;
-use crate::ports::failure::Failure;
+use crate::ports::failure::{Failure, Refusal};
 use jiff::{SignedDuration, Timestamp};
 use moka::future::Cache;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::OnceCell;
 
 /// Between two readings of everything.
 const AT_MOST_EVERY: SignedDuration = SignedDuration::from_secs(30);
+/// A reading as old as this still answers what is gone.
+const FRESH: SignedDuration = SignedDuration::from_secs(5);
 /// Pages read of installations, and of the repositories of one.
 const PAGES: usize = 1000;
+/// As how many installations something is asked that every one of them may read.
+const MOST_ASKED: usize = 3;
 /// How many accounts' names and bot marks are kept, and for how long.
 const KEPT_ACCOUNTS: u64 = 10_000;
 const KEPT_FOR: Duration = Duration::from_hours(6);
@@ -63,9 +68,11 @@ pub(super) struct Me {
 struct Known {
     repos: HashMap<ProjectId, Arc<Repo>>,
     installations: BTreeMap<InstallationId, Arc<Installation>>,
-    /// When everything was last read, or tried to be, and what kept it from being complete.
+    /// Those whose repositories the last reading couldn't read: what was known of them stays.
+    unread: BTreeMap<InstallationId, Failure>,
+    /// When everything was last read, or tried to be, and why the installations couldn't even be listed.
     tried: Option<(Timestamp, Option<Failure>)>,
-    /// How many changes were told of, and how many of them the last complete reading has seen.
+    /// How many changes were told of, and how many of them a reading has seen.
     changes: u64,
     changes_seen: u64,
 }
@@ -73,6 +80,14 @@ struct Known {
 impl Known {
     fn is_outdated(&self) -> bool {
         self.changes != self.changes_seen
+    }
+
+    /// Installations that aren't suspended, those first that could be read.
+    fn active(&self) -> Vec<InstallationId> {
+        let active = self.installations.iter().filter(|(_, found)| found.suspended_at.is_none());
+        let mut active: Vec<InstallationId> = active.map(|(id, _)| *id).collect();
+        active.sort_by_key(|id| self.unread.contains_key(id));
+        active
     }
 }
 
@@ -100,33 +115,36 @@ impl Directory {
     }
 
     /// Where a repository is. `NotFound`: in none of the App's installations, by a reading made for this
-    /// question; `HeldBack` where it is too soon for one.
+    /// question or just before it; `HeldBack` where it is too soon for one.
     pub(super) async fn repo(&self, id: ProjectId) -> Result<Arc<Repo>, Failure> {
-        self.look_up(|known| known.repos.get(&id)).await
+        self.look_up(id).await
     }
 
-    /// The repository with this `owner/name`, in upper or lower case.
+    /// The repository with this `owner/name`, in upper or lower case. `NotFound`: in none of the App's
+    /// installations, as read at most half a minute ago. A name is asked for again and again, so nothing hangs on
+    /// that half minute; several that aren't there must not hold each other up.
     pub(super) async fn repo_at(&self, path: &str) -> Result<Arc<Repo>, Failure> {
-        self.look_up(|known| known.repos.values().find(|repo| repo.path().eq_ignore_ascii_case(path))).await
+        let named =
+            |known: &Known| known.repos.values().find(|repo| repo.path().eq_ignore_ascii_case(path)).cloned();
+        if let Some(found) = self.peek(named) {
+            return Ok(found);
+        }
+        self.bring_up_to_date().await?;
+        self.peek(named).ok_or(Failure::NotFound)
     }
 
-    /// An installation, with what its owner consented to.
-    pub(super) async fn installation(&self, id: InstallationId) -> Result<Arc<Installation>, Failure> {
-        self.look_up(|known| known.installations.get(&id)).await
-    }
-
-    /// The installation of an account, by its login; one that isn't known is looked for at most every half minute.
+    /// The installation of an account, by its login, with what its owner consented to; one that isn't known is looked for at most every half minute.
     pub(super) async fn installation_of(&self, owner: &str) -> Result<Option<Arc<Installation>>, Failure> {
         let is_theirs = |found: &&Arc<Installation>| {
             let login = found.account.as_ref().and_then(|account| account.login.as_deref());
             login.is_some_and(|login| login.eq_ignore_ascii_case(owner))
         };
-        let known = self.peek(|known| known.installations.values().find(is_theirs).cloned());
-        if known.is_some() {
-            return Ok(known);
+        let find = |known: &Known| known.installations.values().find(is_theirs).cloned();
+        if let Some(found) = self.peek(|known| find(known).filter(|_| !known.is_outdated())) {
+            return Ok(Some(found));
         }
         self.bring_up_to_date().await?;
-        Ok(self.peek(|known| known.installations.values().find(is_theirs).cloned()))
+        Ok(self.peek(find))
     }
 
     /// All repositories, as read at most half a minute ago.
@@ -141,8 +159,7 @@ impl Directory {
         Ok(self.peek(|known| known.installations.values().cloned().collect()))
     }
 
-    /// A hook said that installations, their permissions or repositories have changed: the next question reads
-    /// everything anew.
+    /// Installations, their permissions or repositories have changed: the next question reads everything anew.
     pub(super) fn expect_change(&self) {
         self.change(|known| known.changes += 1);
     }
@@ -172,7 +189,7 @@ impl Directory {
         let me = self.me.get_or_try_init(|| async {
             let app: App = read(&self.client.get(Caller::App, &["app"], &[]).await?)?;
             let login = format!("{}[bot]", app.slug);
-            let user = self.client.get(self.anyone().await?, &["users", &login], &[]).await?;
+            let user = self.ask(&["users", &login]).await?;
             let id = UserId(read::<User>(&user)?.id);
             Ok(Me { account: Account { id, username: app.slug, bot: true }, app: app.id })
         });
@@ -191,39 +208,60 @@ impl Directory {
         if let Some(account) = self.accounts.get(&id).await {
             return Ok(account);
         }
-        let user = self.client.get(self.anyone().await?, &["user", &id.0.to_string()], &[]).await?;
+        self.account_now(id).await
+    }
+
+    /// An account by its number, read now.
+    pub(super) async fn account_now(&self, id: UserId) -> Result<Account, Failure> {
+        let user = self.ask(&["user", &id.0.to_string()]).await?;
         Ok(self.remember(&read(&user)?).await)
     }
 
     /// An account by its login, read now.
     pub(super) async fn account_named(&self, login: &str) -> Result<Option<Account>, Failure> {
-        match self.client.get(self.anyone().await?, &["users", login], &[]).await {
+        match self.ask(&["users", login]).await {
             Ok(user) => Ok(Some(self.remember(&read(&user)?).await)),
-            Err(Trouble::Failed(Failure::NotFound)) => Ok(None),
-            Err(trouble) => Err(trouble.into()),
+            Err(Failure::NotFound) => Ok(None),
+            Err(failure) => Err(failure),
         }
     }
 
-    /// Some installation, for what every one of them may read.
-    async fn anyone(&self) -> Result<Caller, Failure> {
-        let active = |known: &Known| {
-            let mut installations = known.installations.values();
-            installations.find(|found| found.suspended_at.is_none()).map(|found| found.id)
-        };
-        if let Some(id) = self.peek(active) {
-            return Ok(Caller::Installation(InstallationId(id)));
+    /// Asks as some installation for what every one of them may read. Where one turns out to be gone, refused or
+    /// at its limit, that is no answer, and another one is tried.
+    async fn ask(&self, path: &[&str]) -> Result<Answer, Failure> {
+        let mut held = None;
+        for id in self.anyone().await? {
+            match self.client.get(Caller::Installation(id), path, &[]).await {
+                Ok(answer) => return Ok(answer),
+                Err(Trouble::Failed(failure @ Failure::HeldBack { .. })) => held = Some(failure),
+                Err(
+                    Trouble::Stale(_)
+                    | Trouble::Failed(Failure::Unauthorized(_) | Failure::Refused(Refusal::NoPermission)),
+                ) => self.expect_change(),
+                Err(Trouble::Failed(failure)) => return Err(failure),
+            }
         }
-        self.bring_up_to_date().await?;
-        let what = "the App isn't installed anywhere, or everywhere suspended";
-        let nowhere = || Failure::Unavailable { what: what.to_owned(), retry_after: None };
-        self.peek(active).map(|id| Caller::Installation(InstallationId(id))).ok_or_else(nowhere)
+        Err(held.unwrap_or_else(|| unavailable("no installation of the App may ask for that now")))
+    }
+
+    /// Some active installations.
+    async fn anyone(&self) -> Result<Vec<InstallationId>, Failure> {
+        if self.peek(|known| known.is_outdated() || known.active().is_empty()) {
+            self.bring_up_to_date().await?;
+        }
+        let mut active = self.peek(Known::active);
+        active.truncate(MOST_ASKED);
+        if active.is_empty() {
+            return Err(unavailable("the App isn't installed anywhere, or everywhere suspended"));
+        }
+        Ok(active)
     }
 }
 
 /// Reading everything.
 impl Directory {
-    async fn look_up<T>(&self, find: impl Fn(&Known) -> Option<&Arc<T>>) -> Result<Arc<T>, Failure> {
-        let good = |known: &Known| find(known).filter(|_| !known.is_outdated()).cloned();
+    async fn look_up(&self, id: ProjectId) -> Result<Arc<Repo>, Failure> {
+        let good = |known: &Known| known.repos.get(&id).filter(|_| !known.is_outdated()).cloned();
         if let Some(found) = self.peek(good) {
             return Ok(found);
         }
@@ -232,21 +270,39 @@ impl Directory {
             return Ok(found);
         }
         let read = match self.too_soon() {
+            Some(Failure::HeldBack { .. }) if self.peek(|known| self.is_fresh(known)) => Ok(()),
             Some(failure) => Err(failure),
             None => self.read_all().await,
         };
-        let found = self.peek(|known| find(known).cloned());
-        found.map_or_else(|| Err(read.err().unwrap_or(Failure::NotFound)), Ok)
+        let found = self.peek(|known| known.repos.get(&id).cloned());
+        found.map_or_else(|| Err(read.err().unwrap_or_else(|| self.absent())), Ok)
+    }
+
+    /// What isn't in a reading is gone, unless it may be where we can't look.
+    pub(super) fn absent(&self) -> Failure {
+        let suspended = |known: &Known| known.installations.values().any(|one| one.suspended_at.is_some());
+        if self.peek(|known| suspended(known) || !known.unread.is_empty()) {
+            return unavailable("it isn't found, and not every installation of the App can be read");
+        }
+        Failure::NotFound
     }
 
     /// Reads everything, unless that was done just now.
-    async fn bring_up_to_date(&self) -> Result<(), Failure> {
+    pub(super) async fn bring_up_to_date(&self) -> Result<(), Failure> {
         let _alone = self.reading.lock().await;
         match self.too_soon() {
             Some(Failure::HeldBack { .. }) => Ok(()),
             Some(failure) => Err(failure),
             None => self.read_all().await,
         }
+    }
+
+    /// Whether everything was read so lately that it answers this question as well: several questions about
+    /// what is gone come together, and each would otherwise have to wait for a reading of its own.
+    fn is_fresh(&self, known: &Known) -> bool {
+        let complete = known.tried.as_ref().filter(|(_, failure)| failure.is_none());
+        let since = complete.map(|(at, _)| self.clock.now().duration_since(*at).abs());
+        !known.is_outdated() && since.is_some_and(|since| since <= FRESH)
     }
 
     /// Why everything isn't read again yet: it just was, or just couldn't be.
@@ -263,44 +319,45 @@ impl Directory {
         let read = self.read_installations().await;
         self.change(|known| {
             known.tried = Some((now, read.as_ref().err().cloned()));
-            if read.is_ok() {
+            let unread = read?;
+            // What can't be read for good mustn't make every question read everything again.
+            if !unread.values().any(Failure::is_transient) {
                 known.changes_seen = changes;
             }
-        });
-        read
+            known.unread = unread;
+            Ok(())
+        })
     }
 
-    async fn read_installations(&self) -> Result<(), Failure> {
-        let pages = self.client.pages(Caller::App, &["app", "installations"], &[], PAGES)?;
-        let all = pages.all::<Vec<Installation>>().await?;
-        let ids: HashSet<InstallationId> = all.iter().map(|found| InstallationId(found.id)).collect();
-        let mut failed = None;
-        for installation in all.iter().filter(|found| found.suspended_at.is_none()) {
-            let id = InstallationId(installation.id);
-            match self.read_repositories(id).await {
-                Ok(()) => {}
+    /// Which installations' repositories couldn't be read, and why.
+    async fn read_installations(&self) -> Result<BTreeMap<InstallationId, Failure>, Failure> {
+        let pages =
+            self.client.pages::<Vec<Installation>>(Caller::App, &["app", "installations"], &[], PAGES)?;
+        let all = pages.all().await?;
+        let all: BTreeMap<InstallationId, Arc<Installation>> =
+            all.into_iter().map(|found| (InstallationId(found.id), Arc::new(found))).collect();
+        let active: BTreeSet<InstallationId> =
+            all.iter().filter(|(_, found)| found.suspended_at.is_none()).map(|(id, _)| *id).collect();
+        let mut unread = BTreeMap::new();
+        for id in &active {
+            if let Err(failure) = self.read_repositories(*id).await {
                 // What was known of it stays; nothing of it may be said to be gone.
-                Err(failure) if failure.is_transient() => failed = Some(failure),
-                Err(failure) => {
-                    tracing::warn!(installation = id.0, %failure, "an installation can't be read");
-                    self.change(|known| known.repos.retain(|_, repo| repo.installation != id));
-                }
+                tracing::warn!(installation = id.0, %failure, "an installation can't be read");
+                unread.insert(*id, failure);
             }
         }
-        let suspended = |id: i64| all.iter().any(|found| found.id == id && found.suspended_at.is_some());
         self.change(|known| {
-            let here = |repo: &Repo| ids.contains(&repo.installation) && !suspended(repo.installation.0);
-            known.repos.retain(|_, repo| here(repo));
-            let named = all.iter().map(|found| (InstallationId(found.id), Arc::new(found.clone())));
-            known.installations = named.collect();
+            known.repos.retain(|_, repo| active.contains(&repo.installation));
+            known.installations = all;
         });
-        failed.map_or(Ok(()), Err)
+        Ok(unread)
     }
 
     async fn read_repositories(&self, id: InstallationId) -> Result<(), Failure> {
         let caller = Caller::Installation(id);
-        let pages = self.client.pages(caller, &["installation", "repositories"], &[], PAGES)?;
-        let all = pages.all::<Repositories>().await?;
+        let pages =
+            self.client.pages::<Repositories>(caller, &["installation", "repositories"], &[], PAGES)?;
+        let all = pages.all().await?;
         let repos = all.into_iter().filter_map(|seen| Repo::new(id, seen)).map(Arc::new);
         self.change(|known| {
             known.repos.retain(|_, repo| repo.installation != id);
@@ -316,6 +373,10 @@ impl Directory {
     fn change<T>(&self, change: impl FnOnce(&mut Known) -> T) -> T {
         change(&mut self.known.write().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+fn unavailable(what: &str) -> Failure {
+    Failure::Unavailable { what: what.to_owned(), retry_after: None }
 }
 
 fn nameless() -> Failure {

@@ -51,6 +51,10 @@ struct Said {
 }
 
 impl Said {
+    fn of(answer: &Answer) -> Self {
+        answer.json().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default()
+    }
+
     /// The words for people: foreign text.
     fn words(&self, code: u16) -> String {
         let details = match &self.errors {
@@ -83,6 +87,11 @@ fn detail(error: &Value) -> Option<String> {
         .or_else(|| Some(format!("{} {}", field?, code?)))
 }
 
+/// How long GitHub asks to stay away, if the answer says that a limit is reached.
+pub(super) fn limit(answer: &Answer, now: Timestamp) -> Option<Duration> {
+    asked_to_wait(answer, &Said::of(answer), now)
+}
+
 /// Sorts an answer by its status. `reads`: nothing can have been done.
 pub(super) fn judge(answer: Answer, reads: bool, now: Timestamp) -> Result<Answer, Failure> {
     let status = answer.status;
@@ -91,7 +100,7 @@ pub(super) fn judge(answer: Answer, reads: bool, now: Timestamp) -> Result<Answe
     if status.is_success() {
         return if stranger { Err(not_from_github(status, reads)) } else { Ok(answer) };
     }
-    let said: Said = answer.json().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
+    let said = Said::of(&answer);
     if let Some(wait) = asked_to_wait(&answer, &said, now) {
         let what = format!("GitHub asks to slow down ({})", status.as_u16());
         return Err(Failure::Unavailable { what, retry_after: Some(wait) });

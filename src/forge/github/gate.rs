@@ -16,6 +16,8 @@ use serde_json::json;
 
 /// The longest comment that GitHub takes with a report; a decision's is kept as short.
 const LONGEST_COMMENT: usize = 1024;
+/// A reason may name people; it is not to call them.
+const UNHEARD_AT: &str = "@\u{200b}";
 /// So many reports GitHub takes for one deployment.
 const MOST_REPORTS: usize = 10;
 
@@ -77,7 +79,8 @@ impl Decision {
             Word::Revoked => return Err(unknown_there("GitHub can't take a decision back")),
         };
         let mark = format!(" (d{})", deployment.number);
-        let comment = fit(&vote.comment, LONGEST_COMMENT - mark.len()) + &mark;
+        let said = vote.comment.replace('@', UNHEARD_AT);
+        let comment = fit(&said, LONGEST_COMMENT - mark.len()) + &mark;
         Ok(Self { state, word, comment, mark })
     }
 

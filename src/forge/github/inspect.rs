@@ -51,7 +51,7 @@ impl InspectApp for GitHub {
     async fn repository(&self, path: &str) -> Result<RepositorySeen, Failure> {
         let repos = self.directory.repos().await?;
         let repo = repos.into_iter().find(|repo| repo.path().eq_ignore_ascii_case(path));
-        let repo = repo.ok_or(Failure::NotFound)?;
+        let repo = repo.ok_or_else(|| self.directory.absent())?;
         let project = Project { id: repo.id, path: repo.path().to_owned() };
         Ok(RepositorySeen { project, private: repo.seen.private, archived: repo.seen.archived })
     }

@@ -1,4 +1,5 @@
-//! How much an installation may write before GitHub's secondary limits stop it.
+//! How much an installation may write before GitHub's secondary limits stop it, and how long it rests once a limit
+//! is reached.
 //!
 //! GitHub takes about 80 content-creating calls a minute and 500 an hour, and bans who keeps knocking. Other
 //! installations' calls and lost answers count as well, so some of that is left unused.
@@ -58,6 +59,29 @@ impl Budget {
         let lately = self.spent.iter().rev().take_while(|spent| **spent + MINUTE > now).count();
         let last = self.spent.back()?;
         (lately >= AT_ONCE).then(|| *last + GAP)
+    }
+}
+
+/// Until when an installation makes no calls, since GitHub has said that a limit of it is reached. Other
+/// installations have limits of their own and go on.
+#[derive(Debug, Default)]
+pub(super) struct Rest {
+    until: Option<Timestamp>,
+}
+
+impl Rest {
+    /// Rests for that long, a second at least and an hour at most; a longer rest that goes on stays as it is.
+    pub(super) fn begin(&mut self, wait: Duration, now: Timestamp) {
+        let wait = SignedDuration::try_from(wait).unwrap_or(HOUR).clamp(GAP, HOUR);
+        self.until = self.until.max(Some(now + wait));
+    }
+
+    /// `HeldBack` as long as it lasts.
+    pub(super) fn leave(&mut self, now: Timestamp) -> Result<(), Failure> {
+        // A clock that was set back would else hold everything for that long.
+        self.until = self.until.map(|until| until.min(now + HOUR)).filter(|until| *until > now);
+        let Some(until) = self.until else { return Ok(()) };
+        Err(Failure::HeldBack { wait: Duration::try_from(until.duration_since(now)).unwrap_or_default() })
     }
 }
 
@@ -125,6 +149,26 @@ mod tests {
             wait(&budget.spend(start()));
         }
         budget.spend(after(1)).unwrap();
+    }
+
+    #[test]
+    fn a_rest_lasts_as_long_as_the_longest_that_was_asked_for() {
+        let mut rest = Rest::default();
+        rest.leave(start()).unwrap();
+        rest.begin(Duration::from_mins(1), start());
+        rest.begin(Duration::ZERO, after(10));
+        assert_eq!(wait(&rest.leave(after(10))), Duration::from_secs(50));
+        rest.leave(after(60)).unwrap();
+        rest.begin(Duration::ZERO, after(60));
+        assert_eq!(wait(&rest.leave(after(60))), Duration::from_secs(1));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_makes_no_rest_longer_than_an_hour() {
+        let mut rest = Rest::default();
+        rest.begin(Duration::from_hours(5), after(86_400));
+        assert_eq!(wait(&rest.leave(start())), Duration::from_hours(1));
+        rest.leave(after(3600)).unwrap();
     }
 
     #[test]

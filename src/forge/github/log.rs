@@ -3,6 +3,7 @@
 use super::GitHub;
 use super::access::Caller;
 use super::client::Change;
+use super::payload::is_heard;
 use super::wire::HookDelivery;
 use crate::ports::failure::Failure;
 use crate::ports::forge::{HookLog, MissedDelivery};
@@ -11,18 +12,23 @@ use jiff::Timestamp;
 use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
 
-/// Pages read of the log.
-const PAGES: usize = 10;
+/// Pages read of the failures.
+const FAILURES: usize = 100;
+/// Pages read of everything, to see what arrived in the end: as much as there is time for. What arrived unseen is
+/// asked for once more, and known when it comes.
+const ATTEMPTS: usize = 10;
 
 #[async_trait]
 impl HookLog for GitHub {
     async fn failed(&self, since: Timestamp) -> Result<Vec<MissedDelivery>, Failure> {
-        let failures = self.deliveries(&[("status", "failure")], since).await?;
-        let failures: Vec<HookDelivery> = failures.into_iter().filter(|d| !arrived(d)).collect();
+        self.look_around().await;
+        let failures = self.deliveries(&[("status", "failure")], since, FAILURES).await?;
+        let failures: Vec<HookDelivery> =
+            failures.into_iter().filter(|delivery| matters(delivery) && !arrived(delivery)).collect();
         let Some(oldest) = failures.iter().map(|delivery| delivery.delivered_at).min() else {
             return Ok(Vec::new());
         };
-        let attempts = self.deliveries(&[], oldest).await?;
+        let attempts = self.deliveries(&[], oldest, ATTEMPTS).await?;
         Ok(missed(&failures, &attempts))
     }
 
@@ -33,15 +39,25 @@ impl HookLog for GitHub {
 }
 
 impl GitHub {
-    /// The log, newest first, back to `since`.
+    /// Notices where the App was installed, suspended or given less: this is asked for at every poll, and the delivery
+    /// that tells of it may be lost.
+    async fn look_around(&self) {
+        if let Err(failure) = self.directory.bring_up_to_date().await {
+            tracing::warn!(%failure, "the App's installations can't be read");
+        }
+    }
+
+    /// The log, newest first, back to `since` or until `most` pages were read.
     async fn deliveries(
         &self,
         query: &[(&str, &str)],
         since: Timestamp,
+        most: usize,
     ) -> Result<Vec<HookDelivery>, Failure> {
-        let mut pages = self.client.pages(Caller::App, &["app", "hook", "deliveries"], query, PAGES)?;
+        let path = ["app", "hook", "deliveries"];
+        let mut pages = self.client.pages::<Vec<HookDelivery>>(Caller::App, &path, query, most)?;
         let mut found = Vec::new();
-        while let Some(page) = pages.next::<Vec<HookDelivery>>().await? {
+        while let Some(page) = pages.next().await? {
             let enough = page.iter().any(|delivery| delivery.delivered_at < since);
             found.extend(page.into_iter().filter(|delivery| delivery.delivered_at >= since));
             if enough {
@@ -50,6 +66,11 @@ impl GitHub {
         }
         Ok(found)
     }
+}
+
+/// Whether we would do anything with it.
+fn matters(delivery: &HookDelivery) -> bool {
+    is_heard(delivery.event.as_deref().unwrap_or_default(), delivery.action.as_deref().unwrap_or_default())
 }
 
 fn arrived(delivery: &HookDelivery) -> bool {
@@ -80,8 +101,8 @@ mod tests {
 
     fn delivery(id: i64, guid: &str, minute: i64, code: i64) -> HookDelivery {
         let at = Timestamp::from_second(minute * 60).unwrap();
-        let body = json!({ "id": id, "guid": guid, "delivered_at": at.to_string(),
-            "status": if code == 202 { "OK" } else { "failed to connect" }, "status_code": code });
+        let body = json!({ "id": id, "guid": guid, "delivered_at": at.to_string(), "event": "workflow_run",
+            "action": "completed", "status": if code == 202 { "OK" } else { "failed to connect" }, "status_code": code });
         serde_json::from_value(body).unwrap()
     }
 

@@ -9,7 +9,7 @@ use super::{carrier, client::Page as _};
 use crate::domain::actor::Account;
 use crate::domain::id::{ForgeName, Native, Project, ProjectId, UserId};
 use crate::ports::failure::Failure;
-use crate::ports::forge::{ActiveProject, Lookup, Member, MergeRequest, Sighting};
+use crate::ports::forge::{ActiveProject, GroupRef, Lookup, Member, MergeRequest, Sighting};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
@@ -20,6 +20,8 @@ const RUN_PAGES: usize = 5;
 const RECENT: &str = "50";
 /// Pages read of an attempt's jobs.
 const JOB_PAGES: usize = 10;
+/// Pages read of a run's reviews.
+const REVIEW_PAGES: usize = 10;
 /// How long an enabled rule is taken for enabled.
 const RULE_KEPT: SignedDuration = SignedDuration::from_mins(10);
 
@@ -31,6 +33,10 @@ impl Lookup for GitHub {
 
     async fn me(&self) -> Result<Account, Failure> {
         self.directory.me().await.map(|me| me.account)
+    }
+
+    fn reach_changed(&self) {
+        self.directory.expect_change();
     }
 
     async fn project(&self, id: ProjectId) -> Result<Project, Failure> {
@@ -134,8 +140,12 @@ impl Lookup for GitHub {
         Ok(found.filter(|account| account.username.eq_ignore_ascii_case(username)))
     }
 
+    async fn group_id(&self, path: &str) -> Result<i64, Failure> {
+        people::team_id(self, path).await
+    }
+
     /// Members of child teams are always among a team's members.
-    async fn is_group_member(&self, group: &str, _: bool, user: UserId) -> Result<bool, Failure> {
+    async fn is_group_member(&self, group: GroupRef<'_>, _: bool, user: UserId) -> Result<bool, Failure> {
         people::is_team_member(self, group, user).await
     }
 
@@ -161,15 +171,16 @@ impl GitHub {
         };
         let (run, pending, jobs) = Box::pin(reads).await;
         // Without the run, nothing else says that it is gone.
-        let (run, jobs) = (run?, jobs.map_err(unshown)?);
+        let (run, jobs) = (run.map_err(shut_out)?, jobs.map_err(shut_out).map_err(unshown)?);
         if attempt(&run) < spot.attempt {
             return Err(unshown(Failure::NotFound));
         }
         if attempt(&run) == spot.attempt {
-            let pending = pending.map_err(unshown)?;
+            let pending = pending.map_err(shut_out).map_err(unshown)?;
             let ours = pending.iter().find(|pending| spot.is_in(&pending.environment.name));
             if let Some(mut sighting) = ours.and_then(|ours| sighting::waiting(&run, ours, &jobs)) {
                 sighting.native = spot.native();
+                sighting.held_by_others |= self.rules(project, &spot.environment).await?.others;
                 self.remember_starters(&run).await;
                 return Ok(sighting);
             }
@@ -191,7 +202,7 @@ impl GitHub {
     /// Decisions and reports on this environment, of people and Apps, in all attempts of the run.
     pub(super) async fn reviews(&self, project: ProjectId, spot: &Spot) -> Result<Vec<Review>, Failure> {
         let path = ["actions", "runs", &spot.run.to_string(), "approvals"];
-        let mut reviews: Vec<Review> = self.read(project, &path, &[]).await?;
+        let mut reviews = self.list::<Vec<Review>>(project, &path, &[], REVIEW_PAGES).await?.items;
         reviews.retain(|review| review.environments.iter().any(|of| spot.is_in(&of.name)));
         Ok(reviews)
     }
@@ -253,50 +264,76 @@ impl GitHub {
         let mut ours = Vec::new();
         for pending in self.pending(project, run.id).await? {
             let name = &pending.environment.name;
-            let wanted = only.is_none_or(|only| same_environment(only, name));
-            if wanted && self.is_asked(project, name).await? {
-                ours.push(pending);
+            if !only.is_none_or(|only| same_environment(only, name)) {
+                continue;
+            }
+            let rules = self.rules(project, name).await?;
+            if rules.ours {
+                ours.push((pending, rules.others));
             }
         }
-        let Some(first) = ours.first() else { return Ok(Vec::new()) };
+        let Some((first, _)) = ours.first() else { return Ok(Vec::new()) };
         let environment = first.environment.name.clone();
         let spot = Spot { run: run.id, attempt: attempt(run), environment };
         let jobs = self.jobs(project, &spot).await?;
         self.remember_starters(run).await;
-        Ok(ours.iter().filter_map(|pending| sighting::waiting(run, pending, &jobs)).collect())
+        let seen = |(pending, others): &(PendingDeployment, bool)| {
+            let sighting = sighting::waiting(run, pending, &jobs)?;
+            Some(Sighting { held_by_others: sighting.held_by_others || *others, ..sighting })
+        };
+        Ok(ours.iter().filter_map(seen).collect())
     }
 
-    /// Whether our rule is enabled on an environment. What isn't told counts as enabled: GitHub takes our
-    /// decision or doesn't. Only "yes" is kept, so that a rule works as soon as it is there.
-    async fn is_asked(&self, project: ProjectId, environment: &str) -> Result<bool, Failure> {
+    /// Which rules are enabled on an environment. What isn't told counts as ours alone: GitHub takes our decision
+    /// or doesn't. An answer without ours isn't kept, so that our rule works as soon as it is there.
+    async fn rules(&self, project: ProjectId, environment: &str) -> Result<Rules, Failure> {
         let key = (project, environment.to_lowercase());
         let now = self.clock.now();
-        if let Some(seen) = self.rules.get(&key).await
+        if let Some((seen, rules)) = self.rules.get(&key).await
             && now.duration_since(seen).abs() < RULE_KEPT
         {
-            return Ok(true);
+            return Ok(rules);
         }
         let path = ["environments", environment, "deployment_protection_rules"];
         let rules: super::wire::ProtectionRules = match self.read(project, &path, &[]).await {
             Ok(rules) => rules,
-            Err(Failure::NotFound | Failure::Refused(_)) => return Ok(true),
+            Err(Failure::NotFound | Failure::Refused(_)) => return Ok(Rules { ours: true, others: false }),
             Err(failure) => return Err(failure),
         };
         let app = self.directory.me().await?.app;
-        let asked = rules
-            .custom_deployment_protection_rules
-            .iter()
-            .any(|rule| rule.app.id == app && rule.enabled != Some(false));
-        if asked {
-            self.rules.insert(key, now).await;
+        let enabled =
+            rules.custom_deployment_protection_rules.iter().filter(|rule| rule.enabled != Some(false));
+        let (ours, others): (Vec<_>, Vec<_>) = enabled.partition(|rule| rule.app.id == app);
+        let rules = Rules { ours: !ours.is_empty(), others: !others.is_empty() };
+        if rules.ours {
+            self.rules.insert(key, (now, rules)).await;
         }
-        Ok(asked)
+        Ok(rules)
     }
 
     async fn remember_starters(&self, run: &Run) {
         for user in run.actor.iter().chain(&run.triggering_actor) {
             self.directory.remember(user).await;
         }
+    }
+}
+
+/// Custom deployment protection rules that are enabled on an environment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rules {
+    /// Ours is.
+    ours: bool,
+    /// Those of other Apps are: GitHub starts a job when all agree.
+    others: bool,
+}
+
+/// A refusal to show a run tells nothing of it: it is asked for again until it is shown or gone.
+fn shut_out(failure: Failure) -> Failure {
+    match failure {
+        Failure::Refused(why) => {
+            Failure::Unavailable { what: format!("GitHub doesn't show the run: {why}"), retry_after: None }
+        }
+        other => other,
     }
 }
 

@@ -11,8 +11,6 @@
 //!   says of one that waits, `outcome` of one that went on; `carrier`: its pull request; `people`: who may do what;
 //!   `checks`: buttons; `fit`: texts within the limits. `inspect`: how the App is set up.
 
-#![expect(dead_code, reason = "some of what GitHub says is of no use yet")]
-
 mod access;
 mod button;
 mod carrier;
@@ -48,12 +46,15 @@ use access::{Access, AppKey};
 use client::Client;
 use directory::Directory;
 use jiff::Timestamp;
+use lookup::Rules;
 use moka::future::Cache;
 use secrecy::SecretString;
 use std::sync::Arc;
 
 /// Of how many environments it is kept that our rule is enabled there.
 const KEPT_RULES: u64 = 10_000;
+/// Of how many deployments the check run with their buttons is kept.
+const KEPT_BUTTONS: u64 = 10_000;
 
 /// How to reach one GitHub.
 #[derive(Clone, Debug)]
@@ -104,8 +105,10 @@ pub struct GitHub {
     name: ForgeName,
     client: Arc<Client>,
     directory: Directory,
-    /// Environments, in lower case, on which our rule was enabled, and when that was seen.
-    rules: Cache<(ProjectId, String), Timestamp>,
+    /// Rules of environments (in lower case) on which ours was enabled, and when that was seen.
+    rules: Cache<(ProjectId, String), (Timestamp, Rules)>,
+    /// Check runs with our buttons, by the number of the deployment.
+    buttons: Cache<(ProjectId, i64), i64>,
     clock: Arc<dyn Clock>,
 }
 
@@ -119,6 +122,7 @@ impl GitHub {
         let client = Arc::new(Client::new(access, Arc::clone(&clock)));
         let directory = Directory::new(Arc::clone(&client), Arc::clone(&clock));
         let rules = Cache::builder().max_capacity(KEPT_RULES).build();
-        Ok(Self { name: settings.name, client, directory, rules, clock })
+        let buttons = Cache::builder().max_capacity(KEPT_BUTTONS).build();
+        Ok(Self { name: settings.name, client, directory, rules, buttons, clock })
     }
 }

@@ -21,6 +21,51 @@ pub(super) struct Delivery<'a> {
     pub(super) body: &'a [u8],
 }
 
+/// What deliveries are about that we hear.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Asked,
+    Comment,
+    CommitComment,
+    Review,
+    Pressed,
+    Run,
+    Job,
+    Status,
+    Reviewed,
+    Reach,
+}
+
+impl Kind {
+    fn of(event: &str, action: &str) -> Option<Self> {
+        match (event, action) {
+            ("deployment_protection_rule", "requested") => Some(Self::Asked),
+            ("issue_comment", "created") => Some(Self::Comment),
+            ("commit_comment", "created") => Some(Self::CommitComment),
+            ("pull_request_review", "submitted") => Some(Self::Review),
+            ("check_run", "requested_action") => Some(Self::Pressed),
+            ("workflow_run", "requested" | "in_progress" | "completed") => Some(Self::Run),
+            ("workflow_job", "queued" | "waiting" | "in_progress" | "completed") => Some(Self::Job),
+            ("deployment_status", "created") => Some(Self::Status),
+            ("deployment_review", "requested" | "approved" | "rejected") => Some(Self::Reviewed),
+            ("installation" | "installation_repositories", _) => Some(Self::Reach),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a delivery of this event and action could be about anything that we hear.
+pub(super) fn is_heard(event: &str, action: &str) -> bool {
+    Kind::of(event, action).is_some()
+}
+
+fn unheard(event: &str) -> &'static str {
+    match event {
+        "issue_comment" | "commit_comment" | "pull_request_review" => "only a new comment holds a command",
+        _ => "this event or action is not needed",
+    }
+}
+
 /// The App that deliveries come to.
 #[derive(Debug)]
 pub(super) struct Receiver {
@@ -37,22 +82,20 @@ impl Receiver {
     pub(super) fn read(&self, delivery: Delivery<'_>) -> Result<Said, String> {
         let text = std::str::from_utf8(delivery.body).map_err(|_| "the body is not UTF-8".to_owned())?;
         let Head { action } = parse(text)?;
-        match (delivery.event, action.as_deref().unwrap_or_default()) {
-            ("deployment_protection_rule", "requested") => self.asked(parse(text)?, delivery.id),
-            ("issue_comment", "created") => self.comment(&parse(text)?),
-            ("commit_comment", "created") => self.commit_comment(&parse(text)?),
-            ("pull_request_review", "submitted") => self.review(&parse(text)?),
-            ("check_run", "requested_action") => Ok(self.pressed(&parse(text)?, delivery.id)),
-            ("workflow_run", "requested" | "in_progress" | "completed") => Ok(self.run(&parse(text)?)),
-            ("workflow_job", "queued" | "waiting" | "in_progress" | "completed") => {
-                Ok(self.job(&parse(text)?))
-            }
-            ("deployment_status", "created") => Ok(self.status(&parse(text)?)),
-            ("deployment_review", "requested" | "approved" | "rejected") => Ok(self.reviewed(&parse(text)?)),
-            ("issue_comment" | "commit_comment" | "pull_request_review", _) => {
-                Ok(Said::Nothing("only a new comment holds a command"))
-            }
-            _ => Ok(Said::Nothing("this event or action is not needed")),
+        let Some(kind) = Kind::of(delivery.event, action.as_deref().unwrap_or_default()) else {
+            return Ok(Said::Nothing(unheard(delivery.event)));
+        };
+        match kind {
+            Kind::Asked => self.asked(parse(text)?, delivery.id),
+            Kind::Comment => self.comment(&parse(text)?),
+            Kind::CommitComment => self.commit_comment(&parse(text)?),
+            Kind::Review => self.review(&parse(text)?),
+            Kind::Pressed => Ok(self.pressed(&parse(text)?, delivery.id)),
+            Kind::Run => Ok(self.run(&parse(text)?)),
+            Kind::Job => Ok(self.job(&parse(text)?)),
+            Kind::Status => Ok(self.status(&parse(text)?)),
+            Kind::Reviewed => Ok(self.reviewed(&parse(text)?)),
+            Kind::Reach => Ok(Said::Happened(Event::ReachChanged { forge: self.forge.clone() })),
         }
     }
 
@@ -137,8 +180,8 @@ impl Receiver {
     }
 
     fn pressed(&self, hook: &PressHook, delivery: &str) -> Said {
-        if hook.check_run.app.as_ref().is_some_and(|app| app.id != self.app_id) {
-            return Said::Nothing("the check run belongs to another App");
+        if hook.check_run.app.as_ref().is_none_or(|app| app.id != self.app_id) {
+            return Said::Nothing("the check run isn't our own");
         }
         let Some(button) = hook.check_run.external_id.as_deref().and_then(Button::parse) else {
             return Said::Nothing("the check run has no buttons of ours");

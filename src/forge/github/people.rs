@@ -7,12 +7,12 @@
 use super::GitHub;
 use super::access::{Caller, InstallationId};
 use super::client::read;
-use super::wire::{CollaboratorPermission, Installation, Membership, MembershipState, User};
+use super::wire::{CollaboratorPermission, Installation, Membership, MembershipState, TeamSeen, User};
 use crate::domain::actor::Account;
 use crate::domain::facts::Person;
 use crate::domain::id::{ProjectId, UserId};
 use crate::ports::failure::{Failure, Refusal};
-use crate::ports::forge::Member;
+use crate::ports::forge::{GroupRef, Member};
 use std::sync::Arc;
 
 /// Levels of the roles; those of the built-in ones stand in for the custom ones that are made of them.
@@ -31,7 +31,7 @@ pub(super) async fn member(github: &GitHub, project: ProjectId, user: UserId) ->
     if let Some(level) = level(github, project, &kept).await? {
         return Ok(Member { person: Person { account: kept, active: true }, level });
     }
-    let account = account_now(github, project, user).await?;
+    let account = github.directory.account_now(user).await?;
     let level = if account == kept { None } else { level(github, project, &account).await? };
     Ok(Member { person: Person { account, active: true }, level: level.unwrap_or(0) })
 }
@@ -45,9 +45,16 @@ async fn level(github: &GitHub, project: ProjectId, account: &Account) -> Result
     Ok(found.map(|found| level_of(found.role_name.as_deref(), &found.permission)))
 }
 
-/// `permission` knows no more than admin, write, read and none; the role's name may be anybody's invention.
+/// `permission` knows no more than admin, write, read and none. The role's name tells more, but may be anybody's
+/// invention: it counts for what lies within the permission.
 fn level_of(role_name: Option<&str>, permission: &str) -> i32 {
-    role_name.and_then(built_in).or_else(|| built_in(permission)).unwrap_or(0)
+    let Some(least) = built_in(permission) else { return 0 };
+    let most = match least {
+        READ => TRIAGE,
+        WRITE => MAINTAIN,
+        level => level,
+    };
+    role_name.and_then(built_in).unwrap_or(least).min(most)
 }
 
 fn built_in(role: &str) -> Option<i32> {
@@ -61,15 +68,24 @@ fn built_in(role: &str) -> Option<i32> {
     }
 }
 
-async fn account_now(github: &GitHub, project: ProjectId, user: UserId) -> Result<Account, Failure> {
-    let caller = Caller::Installation(github.directory.repo(project).await?.installation);
-    let answer = github.client.get(caller, &["user", &user.0.to_string()], &[]).await?;
-    Ok(github.directory.remember(&read(&answer)?).await)
+/// The number of `org/team`.
+pub(super) async fn team_id(github: &GitHub, team: &str) -> Result<i64, Failure> {
+    Team::find(github, team).await?.id(github).await
 }
 
-/// Whether somebody is an active member of `org/team`.
-pub(super) async fn is_team_member(github: &GitHub, team: &str, user: UserId) -> Result<bool, Failure> {
-    let Team { installation, org, slug } = Team::find(github, team).await?;
+/// Whether somebody is an active member of a team. Members of an organisation may make teams, also one that takes
+/// over the name of another: it isn't the one that was meant.
+pub(super) async fn is_team_member(
+    github: &GitHub,
+    team: GroupRef<'_>,
+    user: UserId,
+) -> Result<bool, Failure> {
+    let found = Team::find(github, team.path).await?;
+    if found.id(github).await? != team.id {
+        let why = format!("{} is another team now than the one that was first meant", team.path);
+        return Err(Failure::Refused(Refusal::Other(why)));
+    }
+    let Team { installation, org, slug } = found;
     let login = github.directory.account(user).await?.username;
     let path = ["orgs", org, "teams", slug, "memberships", &login];
     match github.client.get(caller(&installation), &path, &[]).await.map_err(Failure::from) {
@@ -85,9 +101,9 @@ pub(super) async fn is_team_member(github: &GitHub, team: &str, user: UserId) ->
 pub(super) async fn team_members(github: &GitHub, team: &str) -> Result<Option<Vec<Account>>, Failure> {
     let Team { installation, org, slug } = Team::find(github, team).await?;
     let path = ["orgs", org, "teams", slug, "members"];
-    let mut pages = github.client.pages(caller(&installation), &path, &[], 1)?;
-    let users = pages.next::<Vec<User>>().await?.unwrap_or_default();
-    let more = pages.next::<Vec<User>>().await?.is_some() || pages.is_cut();
+    let mut pages = github.client.pages::<Vec<User>>(caller(&installation), &path, &[], 1)?;
+    let users = pages.next().await?.unwrap_or_default();
+    let more = pages.next().await?.is_some() || pages.is_cut();
     Ok(if more { None } else { Some(remembered(github, users).await) })
 }
 
@@ -129,6 +145,18 @@ struct Team<'a> {
 }
 
 impl<'a> Team<'a> {
+    /// Its number. Where nobody is named who may see it, there seems to be no such team at all.
+    async fn id(&self, github: &GitHub) -> Result<i64, Failure> {
+        let path = ["orgs", self.org, "teams", self.slug];
+        match github.client.get(caller(&self.installation), &path, &[]).await.map_err(Failure::from) {
+            Ok(answer) => Ok(read::<TeamSeen>(&answer)?.id),
+            Err(Failure::NotFound) if !self.installation.may("read", "members") => {
+                Err(Failure::Refused(Refusal::NoPermission))
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
     async fn find(github: &GitHub, team: &'a str) -> Result<Self, Failure> {
         let Some((org, slug)) = team.split_once('/') else {
             return Err(Failure::Refused(Refusal::Other(format!("{team} is not organisation/team"))));
@@ -167,6 +195,11 @@ mod tests {
     #[case::custom_roles_count_as_their_base(Some("deployer"), "write", 30)]
     #[case(Some("Admin"), "read", 10)]
     #[case(Some("owner"), "superuser", 0)]
+    #[case::no_name_gives_more_than_the_permission(Some("admin"), "write", 40)]
+    #[case(Some("admin"), "read", 20)]
+    #[case(Some("maintain"), "read", 20)]
+    #[case(Some("admin"), "none", 0)]
+    #[case(Some("read"), "admin", 10)]
     fn a_role_has_a_level(#[case] role_name: Option<&str>, #[case] permission: &str, #[case] level: i32) {
         assert_eq!(level_of(role_name, permission), level);
     }

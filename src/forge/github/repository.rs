@@ -50,7 +50,7 @@ impl GitHub {
         }
     }
 
-    /// Reads a list, at most `most` pages of a hundred.
+    /// Reads a list, at most `most` pages.
     pub(super) async fn list<T: Page>(
         &self,
         project: ProjectId,
@@ -74,9 +74,9 @@ impl GitHub {
         query: Query<'_>,
         most: usize,
     ) -> Result<Listing<T::Item>, Trouble> {
-        let mut pages = self.client.pages(way.caller(), &way.path(path), query, most)?;
+        let mut pages = self.client.pages::<T>(way.caller(), &way.path(path), query, most)?;
         let mut items = Vec::new();
-        while let Some(page) = pages.next::<T>().await? {
+        while let Some(page) = pages.next().await? {
             items.extend(page);
         }
         Ok(Listing { items, cut: pages.is_cut() })

@@ -73,21 +73,15 @@ fn starters(run: &Run) -> Vec<Account> {
 
 /// The pull request that the run itself names.
 ///
-/// A branch may have any name, also one that looks like a pull request's ref or a merge queue's: such names count
-/// only where GitHub says that the run was started by a pull request, or by a queue.
+/// A branch may have any name, also one that looks like a pull request's ref or a merge queue's, and a fork's
+/// owner names it: such a name counts only where GitHub says that a queue started the run.
 fn pull_request(run: &Run) -> Option<i64> {
     let branch = run.head_branch.as_deref().unwrap_or_default();
     match run.event.as_deref()? {
         "merge_group" => queued(branch),
-        "pull_request" | "pull_request_target" => of_ref(branch).or_else(|| by_head(run)),
+        "pull_request" | "pull_request_target" => by_head(run),
         _ => None,
     }
-}
-
-/// `refs/pull/7/merge`.
-fn of_ref(name: &str) -> Option<i64> {
-    let (number, end) = name.strip_prefix("refs/pull/")?.split_once('/')?;
-    positive(number).filter(|_| matches!(end, "merge" | "head"))
 }
 
 /// `gh-readonly-queue/main/pr-7-9f1c2d3e`; the base branch may hold slashes.
@@ -129,5 +123,63 @@ pub(super) fn ended(conclusion: Option<Conclusion>) -> Progress {
             | Conclusion::Other,
         )
         | None => Progress::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    fn run(event: &str, branch: &str, requests: &[(i64, &str)]) -> Run {
+        let requests: Vec<Value> = requests
+            .iter()
+            .map(|(number, sha)| json!({ "number": number, "head": { "sha": sha, "ref": branch } }))
+            .collect();
+        let at = "2026-11-21T08:00:00Z";
+        let run = json!({ "id": 1, "event": event, "head_branch": branch, "head_sha": "9f1c",
+            "created_at": at, "updated_at": at, "pull_requests": requests });
+        serde_json::from_value(run).unwrap()
+    }
+
+    #[rstest]
+    #[case::the_one_with_its_head("pull_request", "feature", &[(6, "aa00"), (7, "9f1c")], Some(7))]
+    #[case::several_with_its_head("pull_request", "feature", &[(6, "9f1c"), (7, "9f1c")], None)]
+    #[case::of_a_fork("pull_request", "feature", &[], None)]
+    #[case::a_forks_branch_called_like_a_ref("pull_request_target", "refs/pull/7/merge", &[], None)]
+    #[case::the_same_with_its_head("pull_request", "refs/pull/7/merge", &[(8, "9f1c")], Some(8))]
+    #[case::a_push_is_nobodys("push", "feature", &[(7, "9f1c")], None)]
+    #[case::a_branch_called_like_a_ref("push", "refs/pull/7/merge", &[], None)]
+    #[case::a_branch_called_like_a_queue("push", "gh-readonly-queue/main/pr-7-9f1c", &[], None)]
+    #[case::a_queue("merge_group", "gh-readonly-queue/main/pr-7-9f1c", &[], Some(7))]
+    #[case::a_queue_for_a_branch_with_slashes("merge_group", "gh-readonly-queue/release/1/pr-7-9f1c", &[], Some(7))]
+    #[case::a_full_ref("merge_group", "refs/heads/gh-readonly-queue/main/pr-7-9f1c", &[], Some(7))]
+    #[case::no_queue("merge_group", "gh-readonly-queue/main/pr-x-9f1c", &[], None)]
+    #[case::no_queue_either("merge_group", "main", &[], None)]
+    fn a_run_may_name_its_pull_request(
+        #[case] event: &str,
+        #[case] branch: &str,
+        #[case] requests: &[(i64, &str)],
+        #[case] number: Option<i64>,
+    ) {
+        let run = run(event, branch, requests);
+        let seen = seen(&run, "production", Progress::Running);
+        assert_eq!(seen.merge_request, number);
+        let by_pull_request = event.starts_with("pull_request") && number.is_some();
+        assert_eq!(seen.ref_name == branch, !by_pull_request);
+    }
+
+    #[rstest]
+    #[case(Some(Conclusion::Success), Progress::Succeeded)]
+    #[case(Some(Conclusion::Cancelled), Progress::Cancelled)]
+    #[case(Some(Conclusion::Skipped), Progress::Cancelled)]
+    #[case(Some(Conclusion::Stale), Progress::Cancelled)]
+    #[case(Some(Conclusion::Failure), Progress::Failed)]
+    #[case(Some(Conclusion::TimedOut), Progress::Failed)]
+    #[case(Some(Conclusion::Other), Progress::Failed)]
+    #[case(None, Progress::Failed)]
+    fn only_success_is_success(#[case] conclusion: Option<Conclusion>, #[case] end: Progress) {
+        assert_eq!(ended(conclusion), end);
     }
 }

@@ -16,11 +16,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 /// Pages read of a conversation.
-const PAGES: usize = 50;
+const PAGES: usize = 250;
 /// The longest comment that GitHub takes, in characters.
 const LONGEST: usize = 65_536;
 /// GitHub's words.
-const DIALECT: Dialect = Dialect { forge: "GitHub", request: "pull request", pipeline: "workflow run" };
+pub(super) const DIALECT: Dialect =
+    Dialect { forge: "GitHub", request: "pull request", pipeline: "workflow run" };
 
 #[async_trait]
 impl Talk for GitHub {

@@ -1,12 +1,12 @@
 //! Reading GitLab.
 
 use super::GitLab;
-use super::wire::{Deployment, Membership, MergeRequestSeen, ProjectSeen, User};
+use super::wire::{Deployment, GroupSeen, Membership, MergeRequestSeen, ProjectSeen, User};
 use crate::domain::actor::Account;
 use crate::domain::facts::Person;
 use crate::domain::id::{ForgeName, Native, Project, ProjectId, UserId};
 use crate::ports::failure::Failure;
-use crate::ports::forge::{ActiveProject, Lookup, Member, MergeRequest, Progress, Sighting};
+use crate::ports::forge::{ActiveProject, GroupRef, Lookup, Member, MergeRequest, Progress, Sighting};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -33,6 +33,9 @@ impl Lookup for GitLab {
         });
         me.await.cloned()
     }
+
+    /// Nothing of the kind is kept.
+    fn reach_changed(&self) {}
 
     async fn project(&self, id: ProjectId) -> Result<Project, Failure> {
         self.project_at(&id.0.to_string()).await
@@ -156,9 +159,19 @@ impl Lookup for GitLab {
         }
     }
 
-    async fn is_group_member(&self, group: &str, inherited: bool, user: UserId) -> Result<bool, Failure> {
-        let number = user.0.to_string();
-        let mut path = members_of(group, inherited);
+    async fn group_id(&self, path: &str) -> Result<i64, Failure> {
+        let found: GroupSeen = self.client.get(&["groups", path], &[("with_projects", "false")]).await?;
+        Ok(found.id)
+    }
+
+    async fn is_group_member(
+        &self,
+        group: GroupRef<'_>,
+        inherited: bool,
+        user: UserId,
+    ) -> Result<bool, Failure> {
+        let (group, number) = (group.id.to_string(), user.0.to_string());
+        let mut path = members_of(&group, inherited);
         path.push(&number);
         let found: Option<Membership> = self.client.find(&path).await?;
         Ok(found.is_some_and(|membership| membership.level(self.today()) > 0))

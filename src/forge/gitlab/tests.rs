@@ -13,7 +13,9 @@ use crate::domain::policy::{Gate, Grantee};
 use crate::net::http::{Http, Limits};
 use crate::ports::clock::Clock;
 use crate::ports::failure::{Failure, Refusal};
-use crate::ports::forge::{Gatekeeper as _, Lookup as _, OwnVote, PersonsVote, Progress, Talk as _};
+use crate::ports::forge::{
+    Gatekeeper as _, GroupRef, Lookup as _, OwnVote, PersonsVote, Progress, Talk as _,
+};
 use crate::ports::inbound::{Inbound as _, RawDelivery, Received};
 use crate::sim::clock::HandClock;
 use crate::sim::faults::{Action, Rule};
@@ -292,14 +294,18 @@ async fn groups_admit_direct_members_and_inherited_ones_only_if_asked() {
     let sre = twin.add_group("sre", Some(org));
     twin.add_group_member(org, world.alice, Level::DEVELOPER);
     twin.add_group_member(sre, world.dana, Level::DEVELOPER);
-    let unseen = gitlab.is_group_member("org/sre", false, user(world.dana)).await;
+    let group = GroupRef { path: "org/sre", id: number(sre) };
+    assert_eq!(gitlab.group_id("org/sre").await, Err(Failure::NotFound));
+    let unseen = gitlab.is_group_member(group, false, user(world.dana)).await;
     assert_eq!(unseen, Err(Failure::NotFound), "a group hidden from us says nothing about its members");
     twin.add_group_member(org, world.bot, Level::GUEST);
-    let holds = async |inherited, id| gitlab.is_group_member("org/sre", inherited, user(id)).await;
+    let holds = async |inherited, id| gitlab.is_group_member(group, inherited, user(id)).await;
+    assert_eq!(gitlab.group_id("org/sre").await, Ok(number(sre)));
     assert_eq!(holds(false, world.dana).await, Ok(true));
     assert_eq!(holds(false, world.alice).await, Ok(false));
     assert_eq!(holds(true, world.alice).await, Ok(true));
-    assert_eq!(gitlab.is_group_member("org/none", true, user(world.dana)).await, Err(Failure::NotFound));
+    let none = GroupRef { path: "org/none", id: 999_999 };
+    assert_eq!(gitlab.is_group_member(none, true, user(world.dana)).await, Err(Failure::NotFound));
 
     let names = async |inherited| {
         let members = gitlab.group_members("org/sre", inherited).await.unwrap().unwrap();

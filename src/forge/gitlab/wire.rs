@@ -35,6 +35,12 @@ impl User {
     }
 }
 
+/// A group, by its number.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(super) struct GroupSeen {
+    pub(super) id: i64,
+}
+
 /// A membership of a project or group.
 #[derive(Debug, Deserialize)]
 pub(super) struct Membership {

@@ -94,6 +94,11 @@ impl GitHub {
         self.with(State::end_wait_timers);
     }
 
+    /// The next decision on this run is overtaken: right before it arrives, the run is cancelled and started again.
+    pub fn overtake_next_review(&self, run: RunId, by: UserId) {
+        self.with(|state| state.overtake = Some((run, by)));
+    }
+
     /// Environments for which jobs of the run wait now.
     pub fn pending_environments(&self, run: RunId) -> Vec<String> {
         self.with(|state| state.open_gates(run).map(|gate| gate.name.clone()).collect())
@@ -162,6 +167,11 @@ impl State {
 
     /// An App's word on its own rule, kept with the status that it was answered.
     pub(super) fn take_word(&mut self, run: RunId, app: AppId, word: &Word) -> Result<(), Refused> {
+        let decides = word.state.is_some();
+        if let Some((_, by)) = self.overtake.take_if(|(meant, _)| decides && *meant == run) {
+            self.cancel_run(run, by)?;
+            self.rerun(run, by)?;
+        }
         let taken = self.hear(run, app, word);
         if let Some(known) = self.runs.get_mut(&run) {
             let posted = PostedReview {

@@ -122,6 +122,11 @@ pub(super) struct Pull {
 }
 
 impl Pull {
+    /// Where its branch is: outside of every repository, if in a fork.
+    pub(super) fn head_repository(&self, issue: &Issue) -> u64 {
+        if self.fork { issue.id + 9_000_000 } else { issue.repository }
+    }
+
     pub(super) fn head(&self) -> &str {
         self.heads.last().map_or("", String::as_str)
     }

@@ -217,7 +217,7 @@ impl State {
         let owner = home.map_or(0, |home| home.owner);
         let mut head = base.clone();
         if pull.fork {
-            put(&mut head, "id", json!(issue.id + 9_000_000));
+            put(&mut head, "id", json!(pull.head_repository(issue)));
             put(&mut head, "full_name", json!(format!("{author}/fork")));
             put(&mut head, "fork", json!(true));
         }

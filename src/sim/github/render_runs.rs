@@ -53,6 +53,7 @@ impl State {
             "pull_requests": pulls.collect::<Vec<_>>(),
             "head_commit": self.short_commit_json(run),
             "repository": home.map(|home| self.repository_json(home)),
+            "head_repository": { "id": self.head_repository(run) },
         });
         if attempt > 1 {
             let former = format!("{api}/actions/runs/{id}/attempts/{}", attempt - 1);
@@ -79,6 +80,15 @@ impl State {
             "author": author,
             "committer": author,
         })
+    }
+
+    /// Where the head commit comes from: of a pull request's run the fork that it is from.
+    fn head_repository(&self, run: &Run) -> u64 {
+        let of_ref = run.deploy_ref.strip_prefix("refs/pull/").and_then(|rest| rest.strip_suffix("/merge"));
+        let number: Option<u64> = of_ref.and_then(|number| number.parse().ok());
+        let from_fork = |(issue, pull): &(&Issue, &Pull)| pull.fork && Some(issue.number) == number;
+        let fork = self.pulls_of(run.repository).find(from_fork);
+        fork.map_or(run.repository, |(issue, pull)| pull.head_repository(issue))
     }
 
     /// Open pull requests whose head or branch is the run's; none of forks.

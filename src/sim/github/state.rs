@@ -16,7 +16,7 @@ use super::people::{Account, Team};
 use super::pulls::{Issue, Review};
 use super::repositories::Repository;
 use super::runs::{Deployment, Job, Run};
-use super::{ApiCall, Number, RepositoryId, UserId};
+use super::{ApiCall, Number, RepositoryId, RunId, UserId};
 use crate::sim::clock::Now;
 use crate::sim::faults::{Faults, HookFaults};
 use crate::sim::ids::Ids;
@@ -92,6 +92,8 @@ pub(super) struct State {
     pub(super) runs: BTreeMap<u64, Run>,
     pub(super) jobs: BTreeMap<u64, Job>,
     pub(super) gates: Vec<Gate>,
+    /// A run that is started again right before its next review, and by whom.
+    pub(super) overtake: Option<(RunId, UserId)>,
     pub(super) deployments: BTreeMap<u64, Deployment>,
     pub(super) outbox: VecDeque<Queued>,
     pub(super) sent: Vec<Delivery>,
@@ -141,6 +143,7 @@ impl State {
             runs: BTreeMap::new(),
             jobs: BTreeMap::new(),
             gates: Vec::new(),
+            overtake: None,
             deployments: BTreeMap::new(),
             outbox: VecDeque::new(),
             sent: Vec::new(),

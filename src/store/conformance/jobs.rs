@@ -169,6 +169,24 @@ pub(in crate::store) async fn a_marked_job_in_work_does_not_stand_in_for_a_new_o
     assert_eq!(about_all(&lease(&store, 0).await), [2]);
 }
 
+pub(in crate::store) async fn of_two_jobs_with_one_mark_one_goes_on(store: Shared) {
+    let again = async |job: LeasedJob, seconds| {
+        let finish = Some(Finish::Again(job.lease, at(seconds)));
+        store.commit(Commit { finish, ..commit() }).await.unwrap();
+    };
+    enqueue(&store, vec![marked(1), job(Lane::Card, "unmarked", 9)]).await;
+    let [first, unmarked]: [LeasedJob; 2] = lease(&store, 0).await.try_into().unwrap();
+    enqueue(&store, vec![marked(2), job(Lane::Card, "unmarked", 10)]).await;
+    again(first, 50).await;
+    again(unmarked, 50).await;
+
+    let second = lease(&store, 0).await;
+    assert_eq!(about_all(&second), [2], "the unmarked one keeps its turn");
+    again(second.into_iter().next().unwrap(), 60).await;
+    assert_eq!(store.depth(at(0)).await.unwrap(), QueueDepth { due: 1, later: 2, dead: 0 });
+    assert_eq!(about_all(&lease(&store, 60).await), [2, 9]);
+}
+
 pub(in crate::store) async fn the_next_due_time_is_a_run_a_lease_end_or_the_end_of_a_pause(store: Shared) {
     assert_eq!(store.next_due(at(0)).await.unwrap(), None);
     let later = NewJob { run_at: at(90), ..job(Lane::Look, "later", 1) };

@@ -49,6 +49,7 @@ macro_rules! stories {
             jobs: again_counts_from_zero,
             jobs: a_marked_job_is_written_once_while_it_waits,
             jobs: a_marked_job_in_work_does_not_stand_in_for_a_new_one,
+            jobs: of_two_jobs_with_one_mark_one_goes_on,
             jobs: the_next_due_time_is_a_run_a_lease_end_or_the_end_of_a_pause,
             letters: a_backlog_tells_how_much_waits_in_each_lane_and_since_when,
             letters: jobs_are_listed_by_number_page_by_page,

@@ -1,17 +1,27 @@
 //! SQLite: one file in WAL mode with `synchronous=FULL`, one connection that writes, a few that read.
 
-mod commit;
+mod dialect;
 mod fault;
 mod intake;
-mod jobs;
-mod letters;
 mod open;
-mod read;
+mod queue;
 #[cfg(test)]
 mod tests;
 mod writer;
 
-pub use open::{Access, OpenError, Surroundings, migrate};
+#[path = "../shared/commit.rs"]
+mod commit;
+#[path = "../shared/jobs.rs"]
+mod jobs;
+#[path = "../shared/letters.rs"]
+mod letters;
+#[path = "../shared/read.rs"]
+mod read;
+#[path = "../shared/single.rs"]
+mod single;
+
+pub use crate::store::open::{Access, OpenError, Surroundings};
+pub use open::migrate;
 
 use crate::domain::deployment::{Deployment, Status};
 use crate::domain::id::{CommentRef, Conversation, DeploymentId, ForgeName, ProjectId, UserId};
@@ -21,18 +31,16 @@ use crate::ports::store::{
     Accepted, Backlog, Commit, CommitError, KnownProject, Lease, LeasedJob, NewDelivery, QueueDepth, Room,
     Store, StoreError, StoredJob,
 };
-use crate::store::rows::millis;
-use crate::store::sql;
+use crate::store::OpenStore;
 use async_trait::async_trait;
 use fault::fault;
 use jiff::{SignedDuration, Timestamp};
-use jobs::Wanted;
-use sqlx::SqlitePool;
+use queue::Wanted;
+use sqlx::pool::PoolConnection;
+use sqlx::{Sqlite, SqlitePool};
 use std::sync::Arc;
+use tokio::sync::Notify;
 use writer::Writer;
-
-/// Rows that one transaction of [`Store::forget_deliveries`] removes.
-const FORGET_AT_ONCE: i64 = 500;
 
 type Answer<T> = Result<T, StoreError>;
 
@@ -53,16 +61,19 @@ impl SqliteStore {
         self.reads.close().await;
     }
 
-    async fn forget(&self, statement: &'static str, before: Timestamp) -> Answer<u64> {
-        self.writer
-            .write(move |connection| {
-                Box::pin(async move {
-                    let query = sqlx::query(statement).bind(millis(before)).bind(FORGET_AT_ONCE);
-                    Ok(query.execute(connection).await.map_err(fault)?.rows_affected())
-                })
-            })
-            .await
+    async fn reader(&self) -> Answer<PoolConnection<Sqlite>> {
+        self.reads.acquire().await.map_err(fault)
     }
+}
+
+#[async_trait]
+impl OpenStore for SqliteStore {
+    async fn close(&self) {
+        SqliteStore::close(self).await;
+    }
+
+    /// No other process writes.
+    fn listen(&self, _wake: Arc<Notify>) {}
 }
 
 #[async_trait]
@@ -76,7 +87,7 @@ impl Store for SqliteStore {
             now.saturating_add(lease_for).map_err(|error| StoreError::Unavailable(error.to_string()))?;
         let wanted = Wanted { now, until, limit, token: self.clock.new_id() };
         self.writer
-            .write(move |connection| Box::pin(async move { jobs::lease(connection, &wanted).await }))
+            .write(move |connection| Box::pin(async move { queue::lease(connection, &wanted).await }))
             .await
     }
 
@@ -88,33 +99,28 @@ impl Store for SqliteStore {
         let (lease, why) = (lease.clone(), why.to_owned());
         self.writer
             .write(move |connection| {
-                Box::pin(async move {
-                    let query = sqlx::query(sql::job::POSTPONE).bind(lease.job).bind(lease.token);
-                    let query = query.bind(millis(run_at)).bind(why).bind(i64::from(uncounted));
-                    query.execute(connection).await.map_err(fault)?;
-                    Ok(())
-                })
+                Box::pin(async move { single::postpone(connection, &lease, run_at, (&why, uncounted)).await })
             })
             .await
     }
 
     async fn next_due(&self, now: Timestamp) -> Answer<Option<Timestamp>> {
-        read::next_due(&self.reads, now).await
+        read::next_due(&mut *self.reader().await?, now).await
     }
 
     async fn backlog(&self, now: Timestamp) -> Answer<Backlog> {
-        letters::backlog(&mut *self.reads.acquire().await.map_err(fault)?, now).await
+        letters::backlog(&mut *self.reader().await?, now).await
     }
 
     async fn jobs(&self, only_dead: bool, after: i64, limit: u32) -> Answer<Vec<StoredJob>> {
-        letters::list(&mut *self.reads.acquire().await.map_err(fault)?, only_dead, after, limit).await
+        letters::list(&mut *self.reader().await?, only_dead, after, limit).await
     }
 
     async fn revive(&self, job: i64, now: Timestamp, comment: Option<&str>) -> Answer<bool> {
         let comment = comment.map(str::to_owned);
         self.writer
             .write(move |connection| {
-                Box::pin(async move { letters::revive(connection, job, now, comment).await })
+                Box::pin(async move { letters::revive(connection, job, now, comment.as_deref()).await })
             })
             .await
     }
@@ -126,28 +132,22 @@ impl Store for SqliteStore {
     }
 
     async fn depth(&self, now: Timestamp) -> Answer<QueueDepth> {
-        read::depth(&self.reads, now).await
+        read::depth(&mut *self.reader().await?, now).await
     }
 
     async fn pause(&self, forge: &ForgeName, until: Timestamp) -> Answer<()> {
-        let forge = forge.as_str().to_owned();
+        let forge = forge.clone();
         self.writer
-            .write(move |connection| {
-                Box::pin(async move {
-                    let query = sqlx::query(sql::job::PAUSE).bind(forge).bind(millis(until));
-                    query.execute(connection).await.map_err(fault)?;
-                    Ok(())
-                })
-            })
+            .write(move |connection| Box::pin(async move { single::pause(connection, &forge, until).await }))
             .await
     }
 
     async fn deployment(&self, id: &DeploymentId) -> Answer<Option<Deployment>> {
-        read::deployment(&self.reads, id).await
+        read::deployment(&mut *self.reader().await?, id).await
     }
 
     async fn deployments_in(&self, at: &Conversation, limit: u32) -> Answer<Vec<Deployment>> {
-        read::deployments_in(&self.reads, at, limit).await
+        read::deployments_in(&mut *self.reader().await?, at, limit).await
     }
 
     async fn deployments_of(
@@ -157,15 +157,15 @@ impl Store for SqliteStore {
         status: Option<Status>,
         limit: u32,
     ) -> Answer<Vec<Deployment>> {
-        read::deployments_of(&self.reads, (forge, project), status, limit).await
+        read::deployments_of(&mut *self.reader().await?, (forge, project), status, limit).await
     }
 
     async fn watched(&self, forge: &ForgeName) -> Answer<Vec<DeploymentId>> {
-        read::watched(&self.reads, forge).await
+        read::watched(&mut *self.reader().await?, forge).await
     }
 
     async fn open(&self, forge: &ForgeName, project: ProjectId) -> Answer<Vec<(i64, DeploymentId)>> {
-        read::open(&self.reads, forge, project).await
+        read::open(&mut *self.reader().await?, forge, project).await
     }
 
     async fn numbered(
@@ -174,115 +174,99 @@ impl Store for SqliteStore {
         project: ProjectId,
         number: i64,
     ) -> Answer<Option<Deployment>> {
-        read::numbered(&self.reads, (forge, project), number).await
+        read::numbered(&mut *self.reader().await?, (forge, project), number).await
     }
 
     async fn of_run(&self, forge: &ForgeName, project: ProjectId, run: i64) -> Answer<Vec<DeploymentId>> {
-        read::of_run(&self.reads, (forge, project), run).await
+        read::of_run(&mut *self.reader().await?, (forge, project), run).await
     }
 
     async fn give_number(&self, forge: &ForgeName, project: ProjectId, id: &DeploymentId) -> Answer<i64> {
-        let (forge, id) = (forge.as_str().to_owned(), id.as_str().to_owned());
+        let (forge, id) = (forge.clone(), id.clone());
         self.writer
             .write(move |connection| {
-                Box::pin(async move {
-                    let give = sqlx::query(sql::number::GIVE).bind(&id).bind(&forge).bind(project.0);
-                    give.execute(&mut *connection).await.map_err(fault)?;
-                    let read = sqlx::query_scalar(sql::number::ONE).bind(&id);
-                    read.fetch_one(connection).await.map_err(fault)
-                })
+                Box::pin(async move { single::give_number(connection, &forge, project, &id).await })
             })
             .await
     }
 
     async fn is_wanted(&self, source: &ForgeName, delivery: &str) -> Answer<bool> {
-        read::is_wanted(&self.reads, source, delivery).await
+        read::is_wanted(&mut *self.reader().await?, source, delivery).await
     }
 
     async fn asked_again(&self, source: &ForgeName, delivery: &str, now: Timestamp) -> Answer<()> {
-        let (source, delivery) = (source.as_str().to_owned(), delivery.to_owned());
+        let (source, delivery) = (source.clone(), delivery.to_owned());
         self.writer
             .write(move |connection| {
-                Box::pin(async move {
-                    let ask = sqlx::query(sql::delivery::ASKED_AGAIN).bind(&source).bind(&delivery);
-                    ask.bind(millis(now)).execute(connection).await.map_err(fault)?;
-                    Ok(())
-                })
+                Box::pin(async move { single::asked_again(connection, &source, &delivery, now).await })
             })
             .await
     }
 
     async fn watched_rooms(&self, forge: &ForgeName) -> Answer<Vec<Conversation>> {
-        read::watched_rooms(&self.reads, forge).await
+        read::watched_rooms(&mut *self.reader().await?, forge).await
     }
 
     async fn room(&self, at: &Conversation) -> Answer<Room> {
-        read::room(&self.reads, at).await
+        read::room(&mut *self.reader().await?, at).await
     }
 
     async fn heard(&self, comment: &CommentRef) -> Answer<Option<(String, UserId, Timestamp)>> {
-        read::heard(&self.reads, comment).await
+        read::heard(&mut *self.reader().await?, comment).await
     }
 
     async fn is_taken(&self, source: &str) -> Answer<bool> {
-        read::is_taken(&self.reads, source).await
+        read::is_taken(&mut *self.reader().await?, source).await
     }
 
     async fn answers_to(&self, at: &Conversation, by: UserId, since: Timestamp) -> Answer<u32> {
-        read::answers_to(&self.reads, at, by, since).await
+        read::answers_to(&mut *self.reader().await?, at, by, since).await
     }
 
     async fn pinned(&self, forge: &ForgeName, kind: &str, name: &str) -> Answer<Option<i64>> {
-        read::pinned(&self.reads, forge, kind, name).await
+        read::pinned(&mut *self.reader().await?, forge, kind, name).await
     }
 
     async fn pin(&self, forge: &ForgeName, kind: &str, name: &str, id: i64) -> Answer<i64> {
-        let (forge, kind, name) = (forge.as_str().to_owned(), kind.to_owned(), name.to_owned());
+        let (forge, kind, name) = (forge.clone(), kind.to_owned(), name.to_owned());
         self.writer
             .write(move |connection| {
-                Box::pin(async move {
-                    let insert = sqlx::query(sql::pin::INSERT).bind(&forge).bind(&kind).bind(&name).bind(id);
-                    insert.execute(&mut *connection).await.map_err(fault)?;
-                    let read = sqlx::query_scalar(sql::pin::ONE).bind(&forge).bind(&kind).bind(&name);
-                    read.fetch_one(connection).await.map_err(fault)
-                })
+                Box::pin(async move { single::pin(connection, &forge, (&kind, &name), id).await })
             })
             .await
     }
 
     async fn projects(&self, forge: &ForgeName) -> Answer<Vec<KnownProject>> {
-        read::projects(&self.reads, forge).await
+        read::projects(&mut *self.reader().await?, forge).await
     }
 
     async fn save_project(&self, forge: &ForgeName, project: &KnownProject) -> Answer<()> {
-        let (forge, project) = (forge.as_str().to_owned(), project.clone());
+        let (forge, project) = (forge.clone(), project.clone());
         self.writer
             .write(move |connection| {
-                Box::pin(async move {
-                    let query = sqlx::query(sql::project::SAVE).bind(forge).bind(project.id.0);
-                    let query = query.bind(project.path).bind(project.active_at.map(millis));
-                    let query = query.bind(project.looked_at.map(millis));
-                    query.execute(connection).await.map_err(fault)?;
-                    Ok(())
-                })
+                Box::pin(async move { single::save_project(connection, &forge, &project).await })
             })
             .await
     }
 
     async fn ledger(&self, id: &DeploymentId) -> Answer<Vec<Sealed>> {
-        read::ledger(&self.reads, id).await
+        read::ledger(&mut *self.reader().await?, id).await
     }
 
     async fn ledger_ids(&self, after: Option<&DeploymentId>, limit: u32) -> Answer<Vec<DeploymentId>> {
-        read::ledger_ids(&self.reads, after, limit).await
+        read::ledger_ids(&mut *self.reader().await?, after, limit).await
     }
 
     async fn forget_deliveries(&self, before: Timestamp) -> Answer<u64> {
         let mut forgotten = 0;
-        for statement in [sql::delivery::FORGET, sql::delivery::FORGET_HEARD, sql::delivery::FORGET_ASKED] {
+        for statement in single::FORGET {
             // Each chunk queues anew, so that whoever waits comes between two of them.
             loop {
-                let chunk = self.forget(statement, before).await?;
+                let chunk: Answer<u64> = self
+                    .writer
+                    .write(move |connection| Box::pin(single::forget(connection, statement, before)))
+                    .await;
+                let chunk = chunk?;
                 forgotten += chunk;
                 if chunk == 0 {
                     break;
@@ -293,13 +277,6 @@ impl Store for SqliteStore {
     }
 
     async fn ready(&self) -> Answer<()> {
-        self.writer
-            .write(|connection| {
-                Box::pin(async move {
-                    sqlx::query(sql::PROBE).execute(connection).await.map_err(fault)?;
-                    Ok(())
-                })
-            })
-            .await
+        self.writer.write(|connection| Box::pin(single::probe(connection))).await
     }
 }

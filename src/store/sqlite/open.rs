@@ -1,98 +1,27 @@
 //! Opening the file: address, lock, schema, connections.
 
+use super::SqliteStore;
 use super::fault::fault;
 use super::writer::Writer;
-use super::{SqliteStore, intake};
-use crate::ports::clock::Clock;
-use crate::store::sql;
+use crate::store::open::{Access, OpenError, Surroundings, current, known_schema, migrations, not_newer};
 use jiff::{SignedDuration, Timestamp};
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, Connection, SqlSafeStr};
+use sqlx::{ConnectOptions, Connection};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
-use tokio_util::task::TaskTracker;
 
 /// Below the intake deadline, so that a foreign writer costs a delivery a 503 and not a hung hook.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 const READERS: u32 = 4;
 
-/// Why the database could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The address names no file.
-    #[error("`{0}` names no database file; write `sqlite:countersign.db` or a path")]
-    Address(String),
-    /// Another process serves from this file.
-    #[error("another process uses this database (it holds {0})")]
-    Locked(PathBuf),
-    /// The file or its lock file can't be read or created.
-    #[error("{path}: {why}", path = path.display())]
-    Io {
-        /// Which file.
-        path: PathBuf,
-        /// What the system said.
-        why: std::io::Error,
-    },
-    /// A newer version of the program has changed the schema.
-    #[error("the database has schema {found}, this version knows up to {known}; use a newer countersign")]
-    Newer {
-        /// The schema of the file.
-        found: i64,
-        /// The newest schema this version knows.
-        known: i64,
-    },
-    /// The schema has to be brought up to date first.
-    #[error("the database has schema {found}, this version needs {known}; run `countersign migrate`")]
-    Older {
-        /// The schema of the file; 0 for an empty one.
-        found: i64,
-        /// The schema this version needs.
-        known: i64,
-    },
-    /// The schema could not be brought up to date.
-    #[error("the schema could not be brought up to date: {0}")]
-    Migrate(#[from] MigrateError),
-    /// The database doesn't answer.
-    #[error("the database can't be opened: {0}")]
-    Database(String),
-}
-
-/// For what the store is opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// The one process that serves: creates the file, locks it while open, brings the schema up to date.
-    Serve,
-    /// Beside a serving process (`check`, `audit`): the file must be there with the right schema; no lock.
-    Beside,
-}
-
 /// A job that was in hand when its process ended is not attempted sooner than this: the world may still
 /// be taking in what that process sent.
 const UNKNOWN_OUTCOME: SignedDuration = SignedDuration::from_secs(10);
-
-/// What the store needs from outside.
-#[derive(Clone)]
-pub struct Surroundings {
-    /// Makes lease tokens.
-    pub clock: Arc<dyn Clock>,
-    /// Waits for the writer at shutdown.
-    pub tasks: TaskTracker,
-    /// A delivery that has waited longer than this for its transaction is answered `Unavailable`.
-    pub intake_deadline: Duration,
-}
-
-impl Surroundings {
-    /// With the usual intake deadline of two seconds.
-    pub fn new(clock: Arc<dyn Clock>, tasks: TaskTracker) -> Self {
-        Self { clock, tasks, intake_deadline: intake::DEADLINE }
-    }
-}
 
 impl SqliteStore {
     /// Opens `sqlite:FILE`, `sqlite://FILE` or a plain path.
@@ -123,13 +52,18 @@ pub async fn migrate(url: &str) -> Result<i64, OpenError> {
     let mut connection = connect(&file, Access::Serve).await?;
     bring_up_to_date(&mut connection).await?;
     connection.close().await.map_err(database)?;
-    Ok(newest())
+    Ok(known_schema(&MIGRATIONS))
 }
+
+/// At the start of the only process: nobody holds a lease any more. What was begun may still arrive in the world,
+/// so the next attempt waits until `$1`.
+const FREE: &str = "UPDATE job SET run_at = $1, lease_token = NULL, lease_until = NULL \
+    WHERE lease_token IS NOT NULL AND NOT dead";
 
 /// The lock proves that no other process works, so a crashed one's jobs need not wait for their leases.
 async fn free_leases(connection: &mut SqliteConnection, now: Timestamp) -> Result<(), OpenError> {
     let again = (now + UNKNOWN_OUTCOME).as_millisecond();
-    sqlx::query(sql::job::FREE).bind(again).execute(connection).await.map_err(database)?;
+    sqlx::query(FREE).bind(again).execute(connection).await.map_err(database)?;
     Ok(())
 }
 
@@ -182,35 +116,16 @@ async fn readers(file: &Path) -> Result<SqlitePool, OpenError> {
         .map_err(database)
 }
 
-fn migrations() -> Vec<Migration> {
-    let texts = [("start", include_str!("migrations/0001_start.sql"))];
-    (1..)
-        .zip(texts)
-        .map(|(version, (name, sql))| {
-            Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
-        })
-        .collect()
-}
-
-fn newest() -> i64 {
-    migrations().iter().map(|migration| migration.version).max().unwrap_or(0)
-}
+const MIGRATIONS: [(&str, &str); 1] = [("start", include_str!("migrations/0001_start.sql"))];
 
 async fn bring_up_to_date(connection: &mut SqliteConnection) -> Result<(), OpenError> {
-    let (found, known) = (schema(connection).await?, newest());
-    if found > known {
-        return Err(OpenError::Newer { found, known });
-    }
-    Ok(Migrator::with_migrations(migrations()).run(connection).await?)
+    let (found, known) = (schema(connection).await?, known_schema(&MIGRATIONS));
+    not_newer(found, known)?;
+    Ok(Migrator::with_migrations(migrations(&MIGRATIONS)).run(connection).await?)
 }
 
 async fn must_be_current(connection: &mut SqliteConnection) -> Result<(), OpenError> {
-    let (found, known) = (schema(connection).await?, newest());
-    match found.cmp(&known) {
-        std::cmp::Ordering::Equal => Ok(()),
-        std::cmp::Ordering::Greater => Err(OpenError::Newer { found, known }),
-        std::cmp::Ordering::Less => Err(OpenError::Older { found, known }),
-    }
+    current(schema(connection).await?, known_schema(&MIGRATIONS))
 }
 
 /// The number of the newest migration that the file has seen; 0 before the first.

@@ -1,22 +1,20 @@
 //! One task owns the one connection that writes. Decisions go before deliveries; deliveries share a
-//! transaction (see [`super::intake`]).
+//! transaction (see [`crate::store::batch`]).
 
 use super::fault::fault;
-use super::intake::{self, Waiting};
-use super::open::Surroundings;
 use crate::ports::store::{Accepted, NewDelivery, StoreError};
+use crate::store::batch::{self, Intake, Waiting, closed};
+use crate::store::open::Surroundings;
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 use std::fs::File;
 use std::pin::Pin;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 /// Decisions that may queue before their callers wait.
 const DECISIONS: usize = 256;
-/// Deliveries that may queue before further ones are turned away: two seconds' worth on a slow disk.
-const DELIVERIES: usize = 4096;
 
 /// What a piece of writing does inside its transaction.
 pub(super) type Step<'c, T> = Pin<Box<dyn Future<Output = T> + Send + 'c>>;
@@ -25,7 +23,7 @@ type Decision = Box<dyn for<'c> FnOnce(&'c mut SqliteConnection) -> Step<'c, ()>
 /// The callers' end of the two queues.
 pub(super) struct Writer {
     decisions: mpsc::Sender<Decision>,
-    deliveries: mpsc::Sender<Waiting>,
+    deliveries: Intake,
     stop: CancellationToken,
     stopped: CancellationToken,
 }
@@ -34,7 +32,7 @@ impl Writer {
     /// Starts the task. It holds the lock file as long as it lives.
     pub(super) fn start(connection: SqliteConnection, lock: Option<File>, around: &Surroundings) -> Self {
         let (decisions, decisions_out) = mpsc::channel(DECISIONS);
-        let (deliveries, deliveries_out) = mpsc::channel(DELIVERIES);
+        let (deliveries, deliveries_out) = Intake::queue();
         let (stop, stopped) = (CancellationToken::new(), CancellationToken::new());
         let desk = Desk {
             connection,
@@ -72,13 +70,7 @@ impl Writer {
 
     /// Hands a delivery to the next batch and waits until that batch is durable.
     pub(super) async fn accept(&self, delivery: NewDelivery) -> Result<Accepted, StoreError> {
-        let (answer, answered) = oneshot::channel();
-        let waiting = Waiting { delivery, since: Instant::now(), answer };
-        self.deliveries.try_send(waiting).map_err(|refused| match refused {
-            mpsc::error::TrySendError::Full(_) => StoreError::Unavailable("too many deliveries wait".into()),
-            mpsc::error::TrySendError::Closed(_) => closed(),
-        })?;
-        answered.await.map_err(|_| closed())?
+        self.deliveries.accept(delivery).await
     }
 
     /// Takes nothing new, writes what is queued, closes the connection; returns when that is done.
@@ -92,10 +84,6 @@ impl Drop for Writer {
     fn drop(&mut self) {
         self.stop.cancel();
     }
-}
-
-fn closed() -> StoreError {
-    StoreError::Unavailable("it is shutting down".into())
 }
 
 /// Runs `work` between BEGIN IMMEDIATE and COMMIT.
@@ -144,8 +132,8 @@ impl Desk {
                 () = stop.cancelled(), if !self.decisions.is_closed() => self.close_queues(),
                 Some(decision) = self.decisions.recv() => decision(&mut self.connection).await,
                 Some(first) = self.deliveries.recv() => {
-                    let batch = intake::gather(first, &mut self.deliveries);
-                    intake::write(&mut self.connection, batch, self.intake_deadline).await;
+                    let batch = batch::gather(first, &mut self.deliveries);
+                    batch::write(&mut self.connection, batch, self.intake_deadline).await;
                 }
                 else => break,
             }

@@ -1,12 +1,14 @@
 //! Reading a story's Markdown.
 
+use super::stage::Switches;
+
 /// A story, as written.
 #[derive(Debug, Default)]
 pub(crate) struct Story {
     /// `[[environment]]` tables, when the story brings its own.
     pub(crate) environments: Option<String>,
     /// Words of a line `Given: …`, separated by commas: switches of the world.
-    pub(crate) switches: Vec<String>,
+    pub(crate) switches: Switches,
     /// What happens.
     pub(crate) steps: Vec<Step>,
 }
@@ -34,7 +36,8 @@ impl Story {
             } else if line.starts_with("```toml") {
                 toml = Some(String::new());
             } else if let Some(given) = line.strip_prefix("Given: ") {
-                story.switches = given.trim_end_matches('.').split(", ").map(str::to_owned).collect();
+                let given = given.trim_end_matches('.').split(", ").map(str::to_owned);
+                story.switches = Switches(given.collect());
             } else if let Some(step) = line.strip_prefix("- ") {
                 story.steps.push(Step { line: index + 1, text: step.trim().to_owned() });
             } else if line.starts_with("  ")

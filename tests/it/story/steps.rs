@@ -2,15 +2,14 @@
 
 use super::acts::acted;
 use super::arrange::arranged;
+use super::stage::{Stage, Standing};
 use super::world::World;
-use countersign::sim::gitlab::DeploymentView;
 
 pub(super) type Told = Result<(), String>;
 
 /// Plays one sentence.
-pub(crate) async fn play(world: &mut World, sentence: &str) -> Told {
-    let sentence = sentence.trim_end_matches('.');
-    let words = split(sentence);
+pub(crate) async fn play<S: Stage>(world: &mut World<S>, sentence: &str) -> Told {
+    let words = split(S::fill(sentence).trim_end_matches('.'));
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     if told(world, &words)? || checked(world, &words).await? {
         return Ok(());
@@ -24,41 +23,26 @@ pub(crate) async fn play(world: &mut World, sentence: &str) -> Told {
 }
 
 /// Before anybody acts, everything that Countersign wrote must have been told.
-fn expect_silence(world: &World) -> Told {
+fn expect_silence<S: Stage>(world: &World<S>) -> Told {
     match world.unread().first() {
-        Some(note) => Err(format!("Countersign wrote something the story doesn't tell: {}", note.body)),
+        Some(said) => Err(format!("Countersign wrote something the story doesn't tell: {}", said.body)),
         None => Ok(()),
     }
 }
 
 /// What Countersign says.
-fn told(world: &mut World, words: &[&str]) -> Result<bool, String> {
+fn told<S: Stage>(world: &mut World<S>, words: &[&str]) -> Result<bool, String> {
     match words {
         ["countersign", "answers", part] => {
-            let note = world.unread().into_iter().next().ok_or("Countersign wrote nothing")?;
-            contains(&note.body, part)?;
-            world.read.insert(note.id);
+            let said = world.unread().into_iter().next().ok_or("Countersign wrote nothing")?;
+            contains(&said.body, part)?;
+            world.read.insert(said.id);
         }
-        ["countersign", "also", "says", part] => {
-            let read: Vec<_> = world.read.iter().copied().collect();
-            let last = read.last().and_then(|note| world.gitlab.note(*note)).ok_or("nothing was read yet")?;
-            contains(&last.body, part)?;
-        }
-        ["countersign", "does", "not", "say", part] => {
-            let read: Vec<_> = world.read.iter().copied().collect();
-            let last = read.last().and_then(|note| world.gitlab.note(*note)).ok_or("nothing was read yet")?;
-            if last.body.contains(part) {
-                return Err(format!("it says it: {}", last.body));
-            }
-        }
+        ["countersign", "also", "says", part] => contains(&last_read(world)?, part)?,
+        ["countersign", "does", "not", "say", part] => lacks(&last_read(world)?, part)?,
         ["countersign", "says", "nothing"] => expect_silence(world)?,
         ["the", "card", "says", part] => contains(&card(world)?, part)?,
-        ["the", "card", "does", "not", "say", part] => {
-            let card = card(world)?;
-            if card.contains(part) {
-                return Err(format!("the card says it: {card}"));
-            }
-        }
+        ["the", "card", "does", "not", "say", part] => lacks(&card(world)?, part)?,
         ["there", "is", "no", "card"] => {
             if world.cards() > 0 {
                 return Err(card(world)?);
@@ -74,110 +58,108 @@ fn told(world: &mut World, words: &[&str]) -> Result<bool, String> {
     Ok(true)
 }
 
-/// What is to be seen in GitLab.
-async fn checked(world: &mut World, words: &[&str]) -> Result<bool, String> {
+fn last_read<S: Stage>(world: &World<S>) -> Result<String, String> {
+    let last = world.read.last().and_then(|comment| world.stage.said(*comment));
+    last.map(|said| said.body).ok_or_else(|| "nothing was read yet".to_owned())
+}
+
+/// What is to be seen on the forge.
+async fn checked<S: Stage>(world: &mut World<S>, words: &[&str]) -> Result<bool, String> {
     match words {
         [environment, "is", status @ ("blocked" | "running" | "success" | "failed" | "canceled")] => {
-            let newest = newest(world, environment)?;
+            let newest = world.stage.deployments(environment).pop();
+            let newest = newest.ok_or_else(|| format!("nothing was deployed to {environment}"))?;
             expect(&newest.status, status)?;
         }
         ["the", "first", "deployment", "to", environment, "is", status] => {
-            let first = deployments(world, environment).into_iter().next().ok_or("there is none")?;
+            let first = world.stage.deployments(environment).into_iter().next().ok_or("there is none")?;
             expect(&first.status, status)?;
         }
-        ["the", "job", "of", environment, "was", "played", times] => {
-            let plays: u32 = deployments(world, environment)
-                .iter()
-                .filter_map(|deployment| deployment.job)
-                .map(|job| world.gitlab.plays(job))
-                .sum();
-            expect(&plays.to_string(), &number(times)?.to_string())?;
+        [environment, "was", "started", times] | [environment, "was", "started", times, "times"] => {
+            let started: u32 = world.stage.deployments(environment).iter().map(|one| one.started).sum();
+            expect(&started.to_string(), &number(times)?.to_string())?;
         }
         ["there", "are", count, "deployments", "to", environment] => {
-            expect(&deployments(world, environment).len().to_string(), &number(count)?.to_string())?;
+            let all: Vec<Standing> = world.stage.deployments(environment);
+            expect(&all.len().to_string(), &number(count)?.to_string())?;
         }
-        _ => return Ok(voted(world, words)? || counted(world, words).await?),
+        _ => {
+            return Ok(voted(world, words)? || counted(world, words).await? || world.stage.check(words)?);
+        }
     }
     Ok(true)
 }
 
-/// Which votes and words GitLab holds.
-fn voted(world: &World, words: &[&str]) -> Result<bool, String> {
+/// Which votes and words the forge holds.
+fn voted<S: Stage>(world: &World<S>, words: &[&str]) -> Result<bool, String> {
+    let held = world.stage.votes();
     match words {
-        ["GitLab", "holds", "an", verdict @ ("approval" | "rejection"), "by", name] => {
-            let wanted = if *verdict == "approval" { "approved" } else { "rejected" };
-            let held = world.gitlab.deployments(world.project);
-            if !held.iter().flat_map(|d| &d.approvals).any(|a| a.user == *name && a.status == wanted) {
+        ["the", "forge", "holds", "an" | "a", verdict @ ("approval" | "rejection"), "by", name] => {
+            let approved = *verdict == "approval";
+            if !held.iter().any(|vote| vote.by == *name && vote.approved == approved) {
                 return Err(format!("it doesn't: {held:?}"));
             }
         }
-        ["GitLab", "holds", "no", "votes"] => {
-            let held = world.gitlab.deployments(world.project);
-            if held.iter().any(|d| !d.approvals.is_empty()) {
+        ["the", "forge", "holds", "no", "votes"] => {
+            if !held.is_empty() {
                 return Err(format!("it does: {held:?}"));
             }
         }
-        ["GitLab", "was", "told", words] => {
-            let held = world.gitlab.deployments(world.project);
-            let told: Vec<_> =
-                held.iter().flat_map(|d| &d.approvals).filter_map(|a| a.comment.as_deref()).collect();
-            if !told.contains(words) {
-                return Err(format!("it was told {told:?}"));
+        ["the", "forge", "was", "told", words] => {
+            if !held.iter().any(|vote| vote.comment.contains(words)) {
+                return Err(format!("it was told {held:?}"));
             }
         }
-        ["nobody", "approved", "the", "merge", "request"] => {
-            let request = world.gitlab.merge_request(world.project, world.request).ok_or("it is gone")?;
-            expect(&format!("{:?}", request.approved_by), "[]")?;
-        }
         ["that", "has", count, "reactions"] => {
-            let note =
-                world.last_note.and_then(|note| world.gitlab.note(note)).ok_or("there is no comment")?;
-            expect(&note.reactions.len().to_string(), &number(count)?.to_string())?;
+            let said = world.last_comment.and_then(|comment| world.stage.said(comment));
+            let said = said.ok_or("there is no comment")?;
+            expect(&said.reactions.to_string(), &number(count)?.to_string())?;
         }
         _ => return Ok(false),
     }
     Ok(true)
 }
 
-/// What was asked of GitLab, and what the ledger tells.
-async fn counted(world: &World, words: &[&str]) -> Result<bool, String> {
+/// What was asked of the forge, and what the ledger tells.
+async fn counted<S: Stage>(world: &World<S>, words: &[&str]) -> Result<bool, String> {
     match words {
         ["at", "most", count, "calls", "were", "made"] => {
-            let made = world.gitlab.requests().len();
+            let made = world.stage.calls();
             if made > number(count)? as usize {
                 return Err(format!("{made} calls were made"));
             }
         }
-        ["the", "ledger", "of", environment, "tells", rest @ ..] => {
-            return super::world::ledger_tells(world, environment, rest).await.map(|()| true);
+        ["the", "ledger", "of", environment, "tells", "of", part] => {
+            if world.entries_of(environment, part).await? == 0 {
+                return Err("it doesn't".to_owned());
+            }
+        }
+        ["the", "ledger", "of", environment, "tells", "of", part, times, "times"] => {
+            let found = world.entries_of(environment, part).await?;
+            expect(&found.to_string(), &number(times)?.to_string())?;
         }
         _ => return Ok(false),
     }
     Ok(true)
 }
 
-fn card(world: &World) -> Result<String, String> {
+fn card<S: Stage>(world: &World<S>) -> Result<String, String> {
     world.card().map(|card| card.body).ok_or_else(|| "there is no card".to_owned())
 }
 
-fn deployments(world: &World, environment: &str) -> Vec<DeploymentView> {
-    let all = world.gitlab.deployments(world.project);
-    all.into_iter().filter(|deployment| deployment.environment == environment).collect()
+fn lacks(text: &str, part: &str) -> Told {
+    if text.contains(part) { Err(format!("it says it: {text}")) } else { Ok(()) }
 }
 
-pub(super) fn newest(world: &World, environment: &str) -> Result<DeploymentView, String> {
-    deployments(world, environment).pop().ok_or_else(|| format!("nothing was deployed to {environment}"))
-}
-
-fn contains(text: &str, part: &str) -> Told {
+pub(super) fn contains(text: &str, part: &str) -> Told {
     if text.contains(part) { Ok(()) } else { Err(format!("it doesn't say {part:?}, but: {text}")) }
 }
 
-fn expect(is: &str, should: &str) -> Told {
+pub(super) fn expect(is: &str, should: &str) -> Told {
     if is == should { Ok(()) } else { Err(format!("it is {is}, not {should}")) }
 }
 
-pub(super) fn number(word: &str) -> Result<u32, String> {
+pub(crate) fn number(word: &str) -> Result<u32, String> {
     let words = ["never", "once", "twice"];
     let names = ["no", "one", "two", "three", "four", "five", "six"];
     words

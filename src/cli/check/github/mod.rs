@@ -58,7 +58,10 @@ impl Doctor<'_> {
             match grantee {
                 Grantee::User(name) => self.on.person(name, store).await,
                 // Without the permission, which was spoken of already, there seems to be no team at all.
-                Grantee::Team(team) if sees_teams => self.team(team).await,
+                Grantee::Team(team) if sees_teams => {
+                    self.team(team).await;
+                    self.on.is_the_same_group(team, store).await;
+                }
                 Grantee::Team(_)
                 | Grantee::Role(_)
                 | Grantee::UserId(_)

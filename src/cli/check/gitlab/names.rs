@@ -10,7 +10,10 @@ impl Doctor<'_> {
         for grantee in self.on.grantees() {
             match grantee {
                 Grantee::User(name) => self.on.person(name, store).await,
-                Grantee::Group { path, .. } => self.group(path).await,
+                Grantee::Group { path, .. } => {
+                    self.group(path).await;
+                    self.on.is_the_same_group(path, store).await;
+                }
                 Grantee::UserId(id) => {
                     if let Err(Failure::NotFound) = self.forge.account(*id).await {
                         let text = format!("{}: there is no account {}", self.on.name(), id.0);

@@ -3,9 +3,10 @@
 use super::Doctor;
 use crate::config::MergeRequestApproval;
 use crate::domain::actor::Account;
-use crate::domain::id::Project;
+use crate::domain::id::{Project, UserId};
 use crate::domain::policy::{Entry, Gate, Grantee};
 use crate::ports::failure::Failure;
+use crate::ports::forge::GroupRef;
 use crate::ports::inspect::{Hook, Protection, Surroundings, Topic};
 use std::collections::BTreeSet;
 
@@ -193,19 +194,22 @@ impl Doctor<'_> {
                 Grantee::User(name) => name.eq_ignore_ascii_case(&me.username),
                 Grantee::AccessLevel(level) => bot.level >= *level,
                 Grantee::Role(role) => bot.level >= role.level(),
-                Grantee::Team(team) => self.forge.is_group_member(team, true, me.id).await.unwrap_or(false),
-                Grantee::GroupId { id, inherited } => {
-                    let group = id.to_string();
-                    self.forge.is_group_member(&group, *inherited, me.id).await.unwrap_or(false)
-                }
-                Grantee::Group { path, inherited } => {
-                    self.forge.is_group_member(path, *inherited, me.id).await.unwrap_or(false)
-                }
+                // GitLab has no teams.
+                Grantee::Team(_) => false,
+                Grantee::GroupId { id, inherited } => self.is_in_group(*id, *inherited, me.id).await,
+                Grantee::Group { path, inherited } => match self.forge.group_id(path).await {
+                    Ok(id) => self.is_in_group(id, *inherited, me.id).await,
+                    Err(_) => false,
+                },
             };
             if admitted {
                 return true;
             }
         }
         false
+    }
+
+    async fn is_in_group(&self, id: i64, inherited: bool, user: UserId) -> bool {
+        self.forge.is_group_member(GroupRef { path: "", id }, inherited, user).await.unwrap_or(false)
     }
 }

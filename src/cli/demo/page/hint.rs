@@ -1,62 +1,92 @@
-//! What to try next: one sentence, chosen by what has happened so far.
+//! What to try next on a forge: one sentence, chosen by what has happened so far.
 
-use super::super::world::{BOT, World};
+use super::super::world::{Forge, Said, Shop, State};
 use super::view::Trouble;
-use crate::sim::gitlab::NoteView;
 
 /// The next thing worth trying.
-pub(crate) fn next(world: &World, notes: &[NoteView], trouble: &Trouble) -> &'static str {
+pub(crate) fn next(forge: Forge, shop: &dyn Shop, said: &[Said], trouble: &Trouble) -> String {
     if trouble.outage {
-        return "GitLab answers 500 to every call. Comment all the same: the webhook is on disk, and everything \
-                is made up for when GitLab is back.";
+        return format!(
+            "{} answers 500 to every call. Comment all the same: the webhook is on disk, and everything is made up \
+             for when it is back.",
+            forge.name()
+        );
     }
     if trouble.losing {
         return "The next webhook gets lost. Write an approval: there is no answer at first, until Countersign \
-                looks for itself, every 5 seconds.";
+                looks for itself, every 5 seconds."
+            .to_owned();
     }
-    let Some(newest) = world.newest("production") else {
-        return "Press “Deploy to production” to give dana's branch something to wait for.";
-    };
-    match newest.status.as_str() {
-        "blocked" if trouble.last_lost && notes.last().is_some_and(|note| note.author != BOT) => {
+    let Some(newest) = shop.standing("production") else { return first(forge).to_owned() };
+    match newest.state {
+        State::Blocked if trouble.last_lost && said.last().is_some_and(|last| !last.by_bot) => {
             "No answer: that webhook was lost. Countersign looks for itself every 5 seconds, and finds the comment."
+                .to_owned()
         }
-        "blocked" => while_blocked(notes, &newest.user),
-        "created" | "running" => "The job runs, started by the bot. It is done in a moment.",
-        "success" if trouble.lost == 0 => {
-            "It is deployed. Deploy again, then press “Lose the next webhook” and approve: a lost webhook changes \
-             nothing."
-        }
-        "success" => {
-            "It is deployed. Deploy again, make GitLab answer 500 and approve: the answers come when it is back."
-        }
-        _ => {
-            "One rejection was final, and GitLab retries no rejected job. Deploy again: approvals of the new \
-             deployment start at zero."
+        State::Blocked => while_blocked(forge, said, &newest.creator),
+        State::Running => "The job runs. It is done in a moment.".to_owned(),
+        State::Deployed => when_deployed(forge, trouble),
+        State::Stopped => when_stopped(forge).to_owned(),
+    }
+}
+
+fn first(forge: Forge) -> &'static str {
+    match forge {
+        Forge::GitLab => "Press “Deploy to production” to give dana's branch something to wait for.",
+        Forge::GitHub => "Press “Run workflow” to give dana's branch something to wait for.",
+    }
+}
+
+fn while_blocked(forge: Forge, said: &[Said], creator: &str) -> String {
+    let card = said.iter().rposition(|said| said.by_bot && said.body.contains("To decide, write"));
+    let Some((at, card)) = card.and_then(|at| Some((at, said.get(at)?))) else {
+        return "Production is blocked, and Countersign is about to post its card.".to_owned();
+    };
+    let tried =
+        |who: &str| said.iter().skip(at).any(|said| said.author == who && said.body.contains("approve"));
+    if card.body.contains("1 of 2 from") {
+        return one_of_two(forge).to_owned();
+    }
+    if !tried(creator) {
+        return "Be the person who started it, and approve it. Creators can't approve their own deployments."
+            .to_owned();
+    }
+    if !tried("mallory") {
+        return "Now try as mallory, whom the policy doesn't name.".to_owned();
+    }
+    format!("Be alice and write “{}”. Two such approvals are needed.", forge.approval())
+}
+
+fn one_of_two(forge: Forge) -> &'static str {
+    match forge {
+        Forge::GitLab => "One of two. Now be bob and approve; the job then starts by itself.",
+        Forge::GitHub => {
+            "One of two. Now be bob and press Approve in the check run; the job then goes on by itself."
         }
     }
 }
 
-fn while_blocked(notes: &[NoteView], creator: &str) -> &'static str {
-    let after_card = notes.iter().rposition(|note| note.body.contains("To decide, write"));
-    let Some(after_card) = after_card else {
-        return "Production is blocked, and Countersign is about to post its card.";
-    };
-    let said = |who: &str| {
-        let mut since = notes.iter().skip(after_card);
-        since.any(|note| note.author == who && note.body.contains("approve"))
-    };
-    let others = ["alice", "bob"].into_iter().filter(|who| *who != creator);
-    let spoken = others.filter(|who| said(who)).count();
-    match (said(creator), said("mallory"), spoken) {
-        (false, _, 0) => {
-            "Be the person who started it, and approve it. Creators can't approve their own deployments."
+fn when_deployed(forge: Forge, trouble: &Trouble) -> String {
+    if trouble.lost == 0 {
+        return "It is deployed. Deploy again, then press “Lose the next webhook” and approve: a lost webhook \
+                changes nothing."
+            .to_owned();
+    }
+    format!(
+        "It is deployed. Deploy again, make {} answer 500 and approve: the answers come when it is back.",
+        forge.name()
+    )
+}
+
+fn when_stopped(forge: Forge) -> &'static str {
+    match forge {
+        Forge::GitLab => {
+            "One rejection was final, and GitLab retries no rejected job. Deploy again: approvals of the new \
+             deployment start at zero."
         }
-        (true, false, 0) => "Now try as mallory, whom the policy doesn't name.",
-        (_, _, 0) => "Be alice and write “@countersign approve production”. Two such approvals are needed.",
-        (_, _, _) if notes.iter().filter(|note| note.author == BOT).count() > 6 => {
-            "Another approver makes it two. Or reject it, with a reason: one rejection is final."
+        Forge::GitHub => {
+            "One rejection was final. Re-run all jobs: approvals start at zero. bob, an administrator, may then \
+             start them past the rule, and the ledger says so."
         }
-        (_, _, _) => "One of two. Now be bob and approve; the job then starts by itself.",
     }
 }

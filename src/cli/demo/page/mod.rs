@@ -3,16 +3,17 @@
 //! It asks once a second whether anything has changed; what has is swapped in place, so that a comment being written
 //! is left alone. All of it is served from here: nothing is loaded from elsewhere.
 
+mod acts;
+mod github;
+mod gitlab;
 mod hint;
 #[cfg(test)]
 mod tests;
 mod view;
 
-use super::stage::{OUTAGE, Stage};
-use super::world::Person;
-use crate::sim::gitlab::Refused;
+use super::stage::Stage;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Form, Query, State};
+use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -20,7 +21,7 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 use tower_http::csrf::CsrfLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
-use view::{Feedback, Scene};
+use view::Scene;
 
 const HTMX: &str = include_str!("../assets/htmx-2.0.11.min.js");
 const SCRIPT: &str = include_str!("../assets/demo.js");
@@ -31,8 +32,6 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
                       img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 /// The largest form, in bytes.
 const LARGEST_FORM: usize = 64 * 1024;
-/// The longest comment, in characters.
-const LONGEST_COMMENT: usize = 10_000;
 
 /// The page and everything that it asks for. Requests that another site's page makes are refused.
 pub(crate) fn router(stage: Stage) -> Router {
@@ -42,11 +41,14 @@ pub(crate) fn router(stage: Stage) -> Router {
     Router::new()
         .route("/", get(page))
         .route("/pulse", get(pulse))
-        .route("/comment", post(comment))
-        .route("/deploy", post(deploy))
-        .route("/retry", post(retry))
-        .route("/lose-hook", post(lose_hook))
-        .route("/outage", post(outage))
+        .route("/{forge}/comment", post(acts::comment))
+        .route("/{forge}/deploy", post(acts::deploy))
+        .route("/{forge}/lose-hook", post(acts::lose_hook))
+        .route("/{forge}/outage", post(acts::outage))
+        .route("/gitlab/retry", post(acts::retry))
+        .route("/github/press", post(acts::press))
+        .route("/github/rerun", post(acts::rerun))
+        .route("/github/bypass", post(acts::bypass))
         .route("/assets/demo.css", get(async || asset("text/css; charset=utf-8", STYLE)))
         .route("/assets/demo.js", get(async || asset("text/javascript; charset=utf-8", SCRIPT)))
         .route("/assets/htmx.js", get(async || asset("text/javascript; charset=utf-8", HTMX)))
@@ -65,23 +67,6 @@ struct Seen {
     seen: String,
 }
 
-#[derive(Deserialize)]
-struct Said {
-    #[serde(rename = "as")]
-    by: String,
-    text: String,
-}
-
-#[derive(Deserialize)]
-struct Wish {
-    #[serde(rename = "as")]
-    by: String,
-    #[serde(default)]
-    environment: String,
-    #[serde(default)]
-    deployment: u64,
-}
-
 /// Why a request got no page.
 #[derive(Debug, thiserror::Error)]
 enum Failed {
@@ -89,8 +74,6 @@ enum Failed {
     Store(#[from] crate::ports::store::StoreError),
     #[error("the page: {0}")]
     Template(#[from] askama::Error),
-    #[error("nobody here is called that")]
-    Nobody,
 }
 
 impl IntoResponse for Failed {
@@ -98,7 +81,6 @@ impl IntoResponse for Failed {
         let status = match self {
             Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Template(_) => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Nobody => StatusCode::BAD_REQUEST,
         };
         (status, self.to_string()).into_response()
     }
@@ -106,7 +88,7 @@ impl IntoResponse for Failed {
 
 async fn page(State(stage): State<Stage>) -> Result<Response, Failed> {
     let scene = Scene::read(&stage).await?;
-    Ok(html(scene.page(&stage)?))
+    Ok(html(scene.page()?))
 }
 
 /// What has changed since what the page shows; 204 when nothing has.
@@ -116,76 +98,6 @@ async fn pulse(State(stage): State<Stage>, Query(shown): Query<Seen>) -> Result<
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     Ok(html(scene.update(None)?))
-}
-
-async fn comment(State(stage): State<Stage>, Form(said): Form<Said>) -> Result<Response, Failed> {
-    let by = person(&said.by)?;
-    let text = said.text.replace("\r\n", "\n");
-    if text.trim().is_empty() || text.chars().count() > LONGEST_COMMENT {
-        let words = format!("A comment has between 1 and {LONGEST_COMMENT} characters.");
-        return answer(&stage, Some(warning(words))).await;
-    }
-    let (feedback, arrived) = match stage.world.comment(by, &text) {
-        Ok(Some(_)) => (None, true),
-        Ok(None) => (Some(warning(swallowed(&text))), true),
-        Err(refused) => (Some(refusal(&refused)), false),
-    };
-    let mut response = answer(&stage, feedback).await?;
-    if arrived {
-        response.headers_mut().insert("HX-Trigger", HeaderValue::from_static("said"));
-    }
-    Ok(response)
-}
-
-async fn deploy(State(stage): State<Stage>, Form(wish): Form<Wish>) -> Result<Response, Failed> {
-    let done = stage.world.deploy(person(&wish.by)?, &wish.environment);
-    answer(&stage, done.err().as_ref().map(refusal)).await
-}
-
-async fn retry(State(stage): State<Stage>, Form(wish): Form<Wish>) -> Result<Response, Failed> {
-    let done = stage.world.retry(person(&wish.by)?, wish.deployment);
-    answer(&stage, done.err().as_ref().map(refusal)).await
-}
-
-async fn lose_hook(State(stage): State<Stage>) -> Result<Response, Failed> {
-    stage.lose_next_hook();
-    answer(&stage, Some(notice("The next webhook that GitLab sends will not arrive.".into()))).await
-}
-
-async fn outage(State(stage): State<Stage>) -> Result<Response, Failed> {
-    stage.begin_outage();
-    let text = format!("GitLab's API answers 500 to everything for {} seconds.", OUTAGE.as_secs());
-    answer(&stage, Some(notice(text))).await
-}
-
-async fn answer(stage: &Stage, feedback: Option<Feedback>) -> Result<Response, Failed> {
-    let nothing = Feedback { warns: false, text: String::new() };
-    let scene = Scene::read(stage).await?;
-    Ok(html(scene.update(Some(&feedback.unwrap_or(nothing)))?))
-}
-
-fn person(username: &str) -> Result<Person, Failed> {
-    Person::named(username).ok_or(Failed::Nobody)
-}
-
-fn swallowed(text: &str) -> String {
-    let command = text.trim().lines().next().unwrap_or_default();
-    format!(
-        "GitLab took “{command}” as its own quick action, so nobody ever sees it as a comment. Its /approve approves \
-         the merge request and no deployment. Write “@countersign approve production”."
-    )
-}
-
-fn refusal(refused: &Refused) -> Feedback {
-    warning(format!("GitLab says no: {}", refused.message()))
-}
-
-fn warning(text: String) -> Feedback {
-    Feedback { warns: true, text }
-}
-
-fn notice(text: String) -> Feedback {
-    Feedback { warns: false, text }
 }
 
 fn html(body: String) -> Response {

@@ -1,10 +1,10 @@
-//! The page, in process: its own router before the true server and the simulated GitLab.
+//! The page, in process: its own router before the true server and the simulated forges.
 
 use super::super::house::{self, House};
 use super::super::story::HandTime;
-use super::super::world::{MergeRequest, World};
+use super::super::world::{Forge, Opening, Shop as _, World};
 use super::*;
-use crate::sim::clock::HandClock;
+use crate::sim::clock::{HandClock, Now};
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request};
 use jiff::SignedDuration;
@@ -36,13 +36,13 @@ struct Answer {
 
 impl Played {
     async fn new() -> Self {
-        Self::with(MergeRequest::default()).await
+        Self::of(World::new).await
     }
 
-    async fn with(request: MergeRequest<'_>) -> Self {
+    async fn of(world: impl FnOnce(&Now) -> World) -> Self {
         let time = HandClock::at("2026-05-08T10:00:00Z".parse().unwrap());
         let clock = HandTime::new(time.clone());
-        let world = World::new(time.now(), request);
+        let world = world(&time.now());
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let mut house = house::put_together(&world, clock.clone(), "5s", &tasks).await.unwrap();
         let elsewhere = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -55,9 +55,7 @@ impl Played {
     }
 
     async fn settle(&self) {
-        while self.stage.world.gitlab.deliver_hooks().await + self.house.built.worker.run_until_idle().await
-            > 0
-        {}
+        while self.stage.world.deliver_hooks().await + self.house.built.worker.run_until_idle().await > 0 {}
     }
 
     async fn ask(&self, request: Request<Body>) -> Answer {
@@ -78,11 +76,36 @@ impl Played {
     }
 
     async fn deploy(&self, by: &str) -> Answer {
-        self.post("/deploy", &[("as", by), ("environment", "production")]).await
+        self.deploy_on(Forge::GitLab, by).await
+    }
+
+    async fn deploy_on(&self, forge: Forge, by: &str) -> Answer {
+        self.post(&format!("/{}/deploy", forge.key()), &[("as", by), ("environment", "production")]).await
     }
 
     async fn comment(&self, by: &str, text: &str) -> Answer {
-        self.post("/comment", &[("as", by), ("text", text)]).await
+        self.comment_on(Forge::GitLab, by, text).await
+    }
+
+    async fn comment_on(&self, forge: Forge, by: &str, text: &str) -> Answer {
+        self.post(&format!("/{}/comment", forge.key()), &[("as", by), ("text", text)]).await
+    }
+
+    /// Presses what the page shows as a button with this label, beside the comments on GitHub.
+    async fn press(&self, by: &str, label: &str) -> Answer {
+        let page = self.get("/").await.body;
+        let button = page.split("<button").find(|rest| rest.contains(&format!(">{label}</button>"))).unwrap();
+        let attribute = |name: &str| button.split(&format!("{name}=")).nth(1).unwrap().to_owned();
+        let path = attribute("hx-post").split('"').nth(1).unwrap().to_owned();
+        let values = attribute("hx-vals").split('\'').nth(1).unwrap().to_owned();
+        let values: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&values).unwrap();
+        let word =
+            |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let values: Vec<(String, String)> =
+            values.iter().map(|(name, value)| (name.clone(), word(value))).collect();
+        let mut form = vec![("as", by)];
+        form.extend(values.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        self.post(&path, &form).await
     }
 
     /// The page as it is now, in words: elements taken out, blanks folded.
@@ -114,9 +137,13 @@ async fn the_page_begins_empty_and_says_what_to_do() {
     let page = demo.get("/").await;
     assert_eq!(page.status, StatusCode::OK);
     assert!(page.headers[CONTENT_SECURITY_POLICY].to_str().unwrap().starts_with("default-src 'none'"));
-    for words in
-        ["Press “Deploy to production”", "Let customers pay in euro", "Nobody has said anything yet."]
-    {
+    for words in [
+        "Press “Deploy to production”",
+        "Press “Run workflow”",
+        "Let customers pay in euro",
+        "Ship to Norway",
+        "Nobody has said anything yet.",
+    ] {
         assert!(demo.words().await.contains(words), "{words}");
     }
 }
@@ -161,8 +188,69 @@ async fn the_four_people_play_a_deployment_to_its_end() {
     demo.pass(60);
     demo.settle().await;
     assert!(demo.words().await.contains("production success d4711"));
-    demo.post("/retry", &[("as", "dana"), ("deployment", "4711")]).await;
+    demo.post("/gitlab/retry", &[("as", "dana"), ("id", "4711")]).await;
     assert!(demo.words().await.contains("production blocked d4712"));
+}
+
+#[tokio::test]
+async fn a_pull_request_is_approved_by_comment_and_by_button() {
+    let demo = Played::new().await;
+    demo.deploy_on(Forge::GitHub, "dana").await;
+    let words = demo.words().await;
+    for seen in [
+        "deploy #1 waiting",
+        "production neutral Waiting for 2 approvals Approve Reject",
+        "production d1 GitHub",
+    ] {
+        assert!(words.contains(seen), "{seen} in {words}");
+    }
+    demo.pass(5);
+    demo.comment_on(Forge::GitHub, "alice", "/approve production").await;
+    demo.pass(5);
+    demo.press("bob", "Approve").await;
+    let words = demo.words().await;
+    for seen in ["deploy #1 in_progress", "countersign[bot] approved", "bob approved it by a button. 2 of 2."]
+    {
+        assert!(words.contains(seen), "{seen} in {words}");
+    }
+    demo.pass(60);
+    demo.settle().await;
+    let words = demo.words().await;
+    assert!(
+        words.contains("deploy #1 success") && words.contains("production d1 GitHub deployed"),
+        "{words}"
+    );
+    demo.press("dana", "Re-run all jobs").await;
+    let words = demo.words().await;
+    assert!(words.contains("attempt 2") && words.contains("production d2 GitHub blocked"), "{words}");
+}
+
+#[tokio::test]
+async fn an_administrator_goes_past_the_rule_and_nobody_else() {
+    let demo = Played::new().await;
+    demo.deploy_on(Forge::GitHub, "dana").await;
+    let refused = demo.press("alice", "Start all waiting jobs").await;
+    assert!(refused.body.contains("GitHub says no: Must be an administrator"), "{}", refused.body);
+    demo.press("bob", "Start all waiting jobs").await;
+    let words = demo.words().await;
+    assert!(words.contains("deploy #1 in_progress") && words.contains("past its gate"), "{words}");
+    let gone = demo.post("/github/press", &[("as", "bob"), ("id", "1"), ("button", "approve")]).await;
+    assert!(gone.body.contains("GitHub says no: Not Found"), "{}", gone.body);
+}
+
+#[tokio::test]
+async fn each_forge_has_troubles_of_its_own() {
+    let demo = Played::new().await;
+    demo.post("/github/outage", &[]).await;
+    demo.post("/github/lose-hook", &[]).await;
+    assert!(demo.stage.is_out(Forge::GitHub) && demo.stage.is_losing(Forge::GitHub));
+    assert!(!demo.stage.is_out(Forge::GitLab) && !demo.stage.is_losing(Forge::GitLab));
+    demo.deploy("dana").await;
+    assert!(demo.words().await.contains("production blocked d4711"));
+    demo.deploy_on(Forge::GitHub, "dana").await;
+    assert_eq!(demo.stage.world.github.hooks().lost, 1);
+    demo.pass(15);
+    assert!(!demo.stage.is_out(Forge::GitHub));
 }
 
 #[tokio::test]
@@ -206,9 +294,9 @@ async fn what_gitlab_refuses_is_said_and_leaves_the_comment_alone() {
 async fn nobody_else_and_no_other_site_plays() {
     let demo = Played::new().await;
     let form = [("as", "root"), ("text", "@countersign approve production")];
-    assert_eq!(demo.post("/comment", &form).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(demo.post("/gitlab/comment", &form).await.status, StatusCode::UNPROCESSABLE_ENTITY);
     let form = [("as", "alice"), ("text", "from elsewhere")];
-    let foreign = posting("/comment").header(header::ORIGIN, "https://example.com");
+    let foreign = posting("/gitlab/comment").header(header::ORIGIN, "https://example.com");
     assert_eq!(demo.ask(foreign.body(encoded(&form)).unwrap()).await.status, StatusCode::FORBIDDEN);
     let words = demo.words().await;
     assert!(words.contains("Nobody has said anything yet."), "{words}");
@@ -218,7 +306,7 @@ async fn nobody_else_and_no_other_site_plays() {
 async fn a_lost_webhook_is_announced_missed_and_made_up_for() {
     let demo = Played::new().await;
     demo.deploy("dana").await;
-    let answer = demo.post("/lose-hook", &[]).await;
+    let answer = demo.post("/gitlab/lose-hook", &[]).await;
     assert!(answer.body.contains("The next webhook gets lost…"), "{}", answer.body);
     demo.pass(1);
     demo.comment("alice", "@countersign approve production").await;
@@ -236,26 +324,29 @@ async fn a_lost_webhook_is_announced_missed_and_made_up_for() {
 async fn an_outage_ends_by_itself_and_forgets_no_other_trouble() {
     let demo = Played::new().await;
     demo.deploy("dana").await;
-    demo.post("/lose-hook", &[]).await;
-    let answer = demo.post("/outage", &[]).await;
+    demo.post("/gitlab/lose-hook", &[]).await;
+    let answer = demo.post("/gitlab/outage", &[]).await;
     assert!(answer.body.contains("GitLab answers 500…"), "{}", answer.body);
     demo.pass(14);
-    assert!(demo.stage.is_out());
+    assert!(demo.stage.is_out(Forge::GitLab));
     demo.pass(1);
-    assert!(!demo.stage.is_out() && demo.stage.is_losing());
+    assert!(!demo.stage.is_out(Forge::GitLab) && demo.stage.is_losing(Forge::GitLab));
     demo.comment("alice", "@countersign approve production").await;
-    assert_eq!(demo.stage.world.hooks().lost, 1);
+    assert_eq!(demo.stage.world.gitlab.hooks().lost, 1);
 }
 
 #[tokio::test]
 async fn foreign_text_is_shown_and_never_runs() {
     const HOSTILE: &str = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'";
-    let demo = Played::with(MergeRequest { branch: HOSTILE, title: HOSTILE }).await;
-    demo.deploy("dana").await;
-    demo.comment("mallory", HOSTILE).await;
-    demo.comment("mallory", "[a](javascript:alert(3)) ![b](https://example.com/b.png)").await;
-    demo.comment("mallory", &format!("@countersign approve {HOSTILE}")).await;
-    demo.comment("alice", &format!("@countersign reject production {HOSTILE}")).await;
+    let hostile = Opening { branch: HOSTILE, title: HOSTILE };
+    let demo = Played::of(|now| World::with(now, hostile, hostile)).await;
+    for forge in Forge::ALL {
+        demo.deploy_on(forge, "dana").await;
+        demo.comment_on(forge, "mallory", HOSTILE).await;
+        demo.comment_on(forge, "mallory", "[a](javascript:alert(3)) ![b](https://example.com/b.png)").await;
+        demo.comment_on(forge, "mallory", &format!("@countersign approve {HOSTILE}")).await;
+        demo.comment_on(forge, "alice", &format!("@countersign reject production {HOSTILE}")).await;
+    }
     for page in [demo.get("/").await.body, demo.get("/pulse").await.body] {
         assert!(page.contains("&lt;script&gt;") || page.contains("&#60;script&#62;"), "it is shown: {page}");
         for runs in ["<script>", "<img", "javascript:alert(3)\"", "example.com"] {

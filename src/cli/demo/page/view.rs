@@ -3,32 +3,46 @@
 use super::super::ledger::Chain;
 use super::super::markdown;
 use super::super::stage::Stage;
-use super::super::world::{BOT, ENVIRONMENTS, Person};
+use super::super::world::{Forge, Person, Request, Said};
+use super::github::{self, Check, Run};
+use super::gitlab::{self, Environment};
 use super::hint;
-use crate::domain::id::short_sha;
 use crate::ports::store::StoreError;
-use crate::sim::gitlab::{DeploymentId, DeploymentView, NoteView};
 use askama::Template;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 /// Everything at one moment.
 pub(crate) struct Scene {
-    /// The merge request's threads.
-    pub(crate) threads: Vec<Thread>,
+    /// Each forge's side.
+    pub(crate) sides: [Side; 2],
     /// GitLab's environments page.
     pub(crate) environments: Vec<Environment>,
+    /// The newest run of GitHub's workflow.
+    pub(crate) run: Option<Run>,
+    /// The pull request's check runs.
+    pub(crate) checks: Vec<Check>,
     /// The ledger.
     pub(crate) chains: Vec<Chain>,
+}
+
+/// What both forges show.
+pub(crate) struct Side {
+    /// Which one it is.
+    pub(crate) forge: Forge,
+    /// Its merge or pull request.
+    pub(crate) request: Request,
+    /// The request's threads.
+    pub(crate) threads: Vec<Thread>,
     /// What goes wrong at the moment.
     pub(crate) trouble: Trouble,
     /// What to try next.
-    pub(crate) hint: &'static str,
+    pub(crate) hint: String,
 }
 
 /// What goes wrong.
 pub(crate) struct Trouble {
-    /// GitLab answers 500.
+    /// The forge answers 500.
     pub(crate) outage: bool,
     /// The next hook will be lost.
     pub(crate) losing: bool,
@@ -60,40 +74,8 @@ pub(crate) struct Comment {
     pub(crate) reactions: Vec<(String, String)>,
     /// Written by the bot.
     pub(crate) is_bot: bool,
-    /// Written by GitLab itself.
+    /// Written by the forge itself.
     pub(crate) system: bool,
-}
-
-/// A row of GitLab's environments page.
-pub(crate) struct Environment {
-    /// Its name.
-    pub(crate) name: &'static str,
-    /// Approvals that Countersign's policy asks for.
-    pub(crate) needed: u32,
-    /// The newest deployment.
-    pub(crate) newest: Option<Row>,
-    /// SHA of what is live.
-    pub(crate) live: Option<String>,
-}
-
-/// A deployment as GitLab shows it.
-pub(crate) struct Row {
-    /// Id.
-    pub(crate) id: DeploymentId,
-    /// GitLab's status.
-    pub(crate) status: String,
-    /// Short SHA.
-    pub(crate) sha: String,
-    /// Who started it.
-    pub(crate) user: String,
-    /// When, UTC.
-    pub(crate) at: String,
-    /// The job's status.
-    pub(crate) job: String,
-    /// GitLab's own approvals: `countersign approved`.
-    pub(crate) votes: Vec<String>,
-    /// It can be retried.
-    pub(crate) can_retry: bool,
 }
 
 #[derive(Template)]
@@ -102,7 +84,6 @@ struct Page<'a> {
     scene: &'a Scene,
     version: String,
     people: [Person; 4],
-    request: Request,
     swap: bool,
 }
 
@@ -122,39 +103,44 @@ struct Bare<'a> {
     swap: bool,
 }
 
-/// The merge request's head.
-struct Request {
-    number: u64,
-    title: String,
-    author: String,
-    branch: String,
-}
-
 /// What is said to the person who pressed something.
 #[derive(Clone, Debug)]
 pub(crate) struct Feedback {
+    /// On which side.
+    forge: Forge,
     /// Worth a warning colour.
-    pub(crate) warns: bool,
+    warns: bool,
     /// The sentence.
-    pub(crate) text: String,
+    text: String,
+}
+
+impl Feedback {
+    /// What was wished is done, and is to be seen.
+    pub(crate) fn nothing(forge: Forge) -> Self {
+        Self { forge, warns: false, text: String::new() }
+    }
+
+    /// What is to come.
+    pub(crate) fn notice(forge: Forge, text: String) -> Self {
+        Self { forge, warns: false, text }
+    }
+
+    /// Why what was wished isn't done.
+    pub(crate) fn warning(forge: Forge, text: String) -> Self {
+        Self { forge, warns: true, text }
+    }
 }
 
 impl Scene {
     /// Reads everything.
     pub(crate) async fn read(stage: &Stage) -> Result<Self, StoreError> {
-        let world = &stage.world;
-        let notes = world.gitlab.notes_of(world.project, world.request);
-        let environments: Vec<Environment> =
-            ENVIRONMENTS.into_iter().map(|(name, needed)| environment(stage, name, needed)).collect();
-        let hooks = world.hooks();
-        let trouble = Trouble {
-            outage: stage.is_out(),
-            losing: stage.is_losing(),
-            lost: hooks.lost,
-            last_lost: hooks.last_lost,
-        };
-        let hint = hint::next(world, &notes, &trouble);
-        Ok(Self { threads: threads(&notes), environments, chains: stage.ledger().await?, trouble, hint })
+        Ok(Self {
+            sides: Forge::ALL.map(|forge| side(stage, forge)),
+            environments: gitlab::environments(stage),
+            run: github::newest_run(stage),
+            checks: github::checks(stage),
+            chains: stage.ledger().await?,
+        })
     }
 
     /// A digest of everything that is shown: it changes exactly when the page has to.
@@ -164,13 +150,8 @@ impl Scene {
     }
 
     /// The whole page.
-    pub(crate) fn page(&self, stage: &Stage) -> Result<String, askama::Error> {
-        let world = &stage.world;
-        let request = world.gitlab.merge_request(world.project, world.request);
-        let (title, author) = request.map(|request| (request.title, request.author)).unwrap_or_default();
-        let request = Request { number: world.request, title, author, branch: world.branch.clone() };
-        let (version, people) = (self.version()?, Person::ALL);
-        Page { scene: self, version, people, request, swap: false }.render()
+    pub(crate) fn page(&self) -> Result<String, askama::Error> {
+        Page { scene: self, version: self.version()?, people: Person::ALL, swap: false }.render()
     }
 
     /// The parts that change, to be swapped into the page.
@@ -179,72 +160,54 @@ impl Scene {
     }
 }
 
-fn threads(notes: &[NoteView]) -> Vec<Thread> {
+fn side(stage: &Stage, forge: Forge) -> Side {
+    let shop = stage.world.on(forge);
+    let (said, hooks) = (shop.said(), shop.hooks());
+    let trouble = Trouble {
+        outage: stage.is_out(forge),
+        losing: stage.is_losing(forge),
+        lost: hooks.lost,
+        last_lost: hooks.last_lost,
+    };
+    let hint = hint::next(forge, shop, &said, &trouble);
+    Side { forge, request: shop.request(), threads: threads(&said), trouble, hint }
+}
+
+fn threads(said: &[Said]) -> Vec<Thread> {
     let mut threads: Vec<(&str, Thread)> = Vec::new();
-    for note in notes {
-        let known = threads.iter_mut().find(|(discussion, _)| *discussion == note.discussion);
+    for one in said {
+        let known = threads.iter_mut().find(|(thread, _)| *thread == one.thread);
         match known {
-            Some((_, thread)) => thread.answers.push(comment(note)),
-            None => threads.push((&note.discussion, Thread { first: comment(note), answers: Vec::new() })),
+            Some((_, thread)) => thread.answers.push(comment(one)),
+            None => threads.push((&one.thread, Thread { first: comment(one), answers: Vec::new() })),
         }
     }
     threads.into_iter().map(|(_, thread)| thread).collect()
 }
 
-fn comment(note: &NoteView) -> Comment {
-    let reactions = note.reactions.iter().map(|reaction| (emoji(&reaction.name), reaction.user.clone()));
+fn comment(said: &Said) -> Comment {
+    let reactions = said.reactions.iter().map(|(name, who)| (emoji(name), who.clone()));
     Comment {
-        author: note.author.clone(),
-        initial: note.author.chars().take(1).flat_map(char::to_uppercase).collect(),
-        at: clock(note.created_at),
-        html: markdown::html(&note.body),
+        author: said.author.clone(),
+        initial: said.author.chars().take(1).flat_map(char::to_uppercase).collect(),
+        at: clock(said.at),
+        html: markdown::html(&said.body),
         reactions: reactions.collect(),
-        is_bot: note.author == BOT,
-        system: note.system,
+        is_bot: said.by_bot,
+        system: said.system,
     }
 }
 
 fn emoji(name: &str) -> String {
     match name {
         "eyes" => "👀".to_owned(),
-        "thumbsup" => "👍".to_owned(),
-        "thumbsdown" => "👎".to_owned(),
+        "thumbsup" | "+1" => "👍".to_owned(),
+        "thumbsdown" | "-1" => "👎".to_owned(),
         other => format!(":{other}:"),
     }
 }
 
-fn environment(stage: &Stage, name: &'static str, needed: u32) -> Environment {
-    let world = &stage.world;
-    let rows = world.gitlab.environments(world.project);
-    let known = rows.iter().find(|row| row.name == name);
-    let live = known.and_then(|row| row.live).and_then(|id| world.gitlab.deployment(id));
-    let newest = known.and_then(|row| row.upcoming).and_then(|id| world.gitlab.deployment(id));
-    Environment {
-        name,
-        needed,
-        newest: newest.map(|deployment| row(stage, &deployment)),
-        live: live.map(|deployment| short_sha(&deployment.sha).to_owned()),
-    }
-}
-
-fn row(stage: &Stage, deployment: &DeploymentView) -> Row {
-    let job = deployment.job.and_then(|job| stage.world.gitlab.job(job));
-    // GitLab retries no job whose deployment was rejected.
-    let rejected = job.as_ref().is_some_and(|job| job.failure_reason.is_some());
-    let ended = matches!(deployment.status.as_str(), "success" | "failed" | "canceled");
-    let votes = deployment.approvals.iter().map(|vote| format!("{} {}", vote.user, vote.status));
-    Row {
-        id: deployment.id,
-        status: deployment.status.clone(),
-        sha: short_sha(&deployment.sha).to_owned(),
-        user: deployment.user.clone(),
-        at: clock(deployment.created_at),
-        job: job.map(|job| format!("{}: {}", job.name, job.status)).unwrap_or_default(),
-        votes: votes.collect(),
-        can_retry: ended && !rejected,
-    }
-}
-
-fn clock(at: Timestamp) -> String {
+/// `08:10:31`.
+pub(super) fn clock(at: Timestamp) -> String {
     at.strftime("%H:%M:%S").to_string()
 }

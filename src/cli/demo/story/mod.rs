@@ -1,13 +1,15 @@
-//! The demo's story in the terminal: told as Markdown, and each line checked against what GitLab shows.
+//! The demo's story in the terminal: told as Markdown, and each line checked against what the forges show.
 //!
 //! Nothing here waits: the clock is moved by hand, webhooks are delivered when the story says so, and the worker
 //! works until it has nothing left to do.
 
+mod github;
+mod gitlab;
 mod scenes;
 mod teller;
 
 use super::house;
-use super::world::{MergeRequest, World};
+use super::world::World;
 use crate::sim::clock::HandClock;
 use jiff::Timestamp;
 use std::io::Write;
@@ -38,7 +40,7 @@ fn shown(saw: &str) -> String {
 /// Tells it. The outer error is a broken terminal or a missing port; the inner one a line that did not come true.
 pub(crate) async fn tell(out: &mut (dyn Write + Send)) -> anyhow::Result<Result<(), Astray>> {
     let time = HandClock::at(BEGINS);
-    let world = World::new(time.now(), MergeRequest::default());
+    let world = World::new(&time.now());
     tell_of(world, time, out).await
 }
 
@@ -81,22 +83,30 @@ mod tests {
     }
 
     #[rstest::rstest]
-    #[case::no_deployment_approvals(|world: &World| world.gitlab.set_licensed(false), "posts a card")]
-    #[case::nobody_listens(|world: &World| world.gitlab.set_hook_faults(deaf()), "you started it")]
-    #[case::the_job_is_done_too_soon(|world: &World| world.gitlab.set_auto_finish(true), "`running`, started exactly once")]
+    #[case::no_deployment_approvals(|world: &World| world.gitlab.twin.set_licensed(false), "posts a card")]
+    #[case::gitlab_is_not_heard(|world: &World| world.gitlab.twin.set_hook_faults(deaf()), "you started it")]
+    #[case::the_job_is_done_too_soon(|world: &World| world.gitlab.twin.set_auto_finish(true), "`running`, started exactly once")]
+    #[case::no_rule_holds_the_job(without_rule, "the job `deploy` is `waiting`")]
+    #[case::github_is_not_heard(|world: &World| world.github.twin.set_hook_faults(deaf()), "posts a card")]
+    #[case::the_run_is_done_too_soon(|world: &World| world.github.twin.set_auto_finish(true), "`in_progress`")]
     #[tokio::test]
     async fn a_line_that_does_not_come_true_ends_the_story_there(
         #[case] spoil: fn(&World),
         #[case] told: &str,
     ) {
         let time = HandClock::at(BEGINS);
-        let world = World::new(time.now(), MergeRequest::default());
+        let world = World::new(&time.now());
         spoil(&world);
         let mut out = Vec::new();
         let astray = tell_of(world, time, &mut out).await.unwrap().unwrap_err();
         assert!(astray.told.contains(told), "{astray}");
         let lines = String::from_utf8(out).unwrap().lines().count();
         assert_eq!(astray.line, lines + 1, "it is the line behind the last one that was told");
+    }
+
+    fn without_rule(world: &World) {
+        let (repository, app) = (world.github.repository, world.github.app.id);
+        world.github.twin.disable_rule(repository, "production", app);
     }
 
     fn deaf() -> crate::sim::faults::HookFaults {

@@ -2,12 +2,11 @@
 
 use super::Astray;
 use crate::cli::demo::markdown;
-use crate::cli::demo::world::{BOT, Person, World};
+use crate::cli::demo::world::{BOT, Forge, Person, Refused, Said, World};
 use crate::cli::wiring::Built;
 use crate::ports::clock::Clock;
 use crate::ports::store::StoreError;
 use crate::sim::clock::HandClock;
-use crate::sim::gitlab::{NoteId, NoteView, Refused};
 use jiff::{SignedDuration, Timestamp};
 use std::io::Write;
 use std::sync::Arc;
@@ -67,6 +66,8 @@ pub(super) type Told = Result<(), Ended>;
 pub(super) struct Teller<'a> {
     pub(super) world: World,
     pub(super) built: Built,
+    /// Where things happen for the moment.
+    pub(super) forge: Forge,
     time: HandClock,
     out: &'a mut (dyn Write + Send),
     line: usize,
@@ -74,12 +75,12 @@ pub(super) struct Teller<'a> {
 
 impl<'a> Teller<'a> {
     pub(super) fn new(world: World, built: Built, time: HandClock, out: &'a mut (dyn Write + Send)) -> Self {
-        Self { world, built, time, out, line: 0 }
+        Self { world, built, forge: Forge::GitLab, time, out, line: 0 }
     }
 
-    /// Ends both servers.
+    /// Ends the server and both forges.
     pub(super) async fn close(self) {
-        self.world.gitlab.stop().await;
+        self.world.stop().await;
         self.built.close().await;
     }
 
@@ -116,7 +117,7 @@ impl<'a> Teller<'a> {
     /// Webhooks are delivered and jobs run until nothing is left to do for the moment.
     pub(super) async fn settle(&mut self) -> Told {
         loop {
-            let delivered = self.world.gitlab.deliver_hooks().await;
+            let delivered = self.world.deliver_hooks().await;
             let ran = self.built.worker.run_until_idle().await;
             if delivered + ran > 0 {
                 continue;
@@ -129,19 +130,23 @@ impl<'a> Teller<'a> {
         }
     }
 
-    /// Somebody does something in GitLab, which lets them.
-    pub(super) async fn does(&mut self, what: &str, act: impl FnOnce(&World) -> Result<(), Refused>) -> Told {
+    /// Something is done in a forge at this time, which allows it.
+    pub(super) async fn does(
+        &mut self,
+        what: &str,
+        act: impl FnOnce(&World, Timestamp) -> Result<(), Refused>,
+    ) -> Told {
         self.time.advance(PAUSE);
-        let done = act(&self.world);
+        let done = act(&self.world, self.now());
         self.told(what, done.is_ok(), done.err())?;
         self.settle().await
     }
 
     /// Somebody comments, and it arrives as a comment.
-    pub(super) async fn comments(&mut self, by: Person, text: &str) -> Result<NoteId, Ended> {
+    pub(super) async fn comments(&mut self, by: Person, text: &str) -> Result<u64, Ended> {
         self.time.advance(PAUSE);
         let line = format!("{} writes “{text}”.", by.username());
-        match self.world.comment(by, text) {
+        match self.world.on(self.forge).comment(by, text) {
             Ok(Some(note)) => {
                 self.told(&line, true, ())?;
                 self.settle().await?;
@@ -158,7 +163,7 @@ impl<'a> Teller<'a> {
     }
 
     /// The bot has answered this comment exactly once, with these words in its answer.
-    pub(super) fn answers(&mut self, note: NoteId, words: &str) -> Told {
+    pub(super) fn answers(&mut self, note: u64, words: &str) -> Told {
         let answers = self.answers_to(note);
         let told = format!("{BOT} answers with “{words}”");
         match answers.as_slice() {
@@ -173,34 +178,30 @@ impl<'a> Teller<'a> {
         }
     }
 
-    /// What the bot wrote below a comment.
-    pub(super) fn answers_to(&self, note: NoteId) -> Vec<NoteView> {
-        let notes = self.notes();
-        let discussion = notes.iter().find(|known| known.id == note).map(|known| known.discussion.clone());
-        let below = |known: &NoteView| Some(&known.discussion) == discussion.as_ref() && known.author == BOT;
-        notes.into_iter().filter(below).collect()
+    /// What the bot wrote to answer a comment: in its discussion; on GitHub, which has none, before anybody else
+    /// said anything.
+    pub(super) fn answers_to(&self, note: u64) -> Vec<Said> {
+        let said = self.said_there();
+        let Some(at) = said.iter().position(|known| known.id == note) else { return Vec::new() };
+        let thread = said.get(at).map(|known| known.thread.clone());
+        let behind = said.into_iter().skip(at + 1);
+        match self.forge {
+            Forge::GitLab => {
+                behind.filter(|known| known.by_bot && Some(&known.thread) == thread.as_ref()).collect()
+            }
+            Forge::GitHub => behind.take_while(|known| known.by_bot).collect(),
+        }
     }
 
     /// The bot's newest comment that holds these words.
-    pub(super) fn said(&self, words: &str) -> Option<String> {
-        let by_bot = self.notes().into_iter().filter(|note| note.author == BOT);
-        by_bot.map(|note| note.body).rfind(|body| markdown::lines(body).join(" ").contains(words))
+    pub(super) fn bot_said(&self, words: &str) -> Option<String> {
+        let by_bot = self.said_there().into_iter().filter(|known| known.by_bot);
+        by_bot.map(|known| known.body).rfind(|body| markdown::lines(body).join(" ").contains(words))
     }
 
-    pub(super) fn notes(&self) -> Vec<NoteView> {
-        self.world.gitlab.notes_of(self.world.project, self.world.request)
-    }
-
-    /// `blocked`, `running`… as GitLab's environments page shows the newest deployment.
-    pub(super) fn status(&self, environment: &str) -> String {
-        self.world.newest(environment).map(|deployment| deployment.status).unwrap_or_default()
-    }
-
-    /// How often the newest deployment's job was played, and the user name that it runs as.
-    pub(super) fn plays(&self, environment: &str) -> (u32, String) {
-        let job = self.world.newest(environment).and_then(|deployment| deployment.job);
-        let played = job.map(|job| self.world.gitlab.plays(job)).unwrap_or_default();
-        (played, job.and_then(|job| self.world.gitlab.job(job)).map(|job| job.user).unwrap_or_default())
+    /// Everything that was said below the request, oldest first.
+    pub(super) fn said_there(&self) -> Vec<Said> {
+        self.world.on(self.forge).said()
     }
 
     /// Prints a line of prose that needs no check.

@@ -1,8 +1,9 @@
 //! Reads, pages and changes.
 
 use super::*;
-use crate::forge::github::client::{Change, read};
+use crate::forge::github::client::{Change, Page as _, read};
 use crate::forge::github::failure::Trouble;
+use crate::forge::github::wire::{Comment, PullRequest, PullRequestReview};
 use crate::ports::failure::Failure;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::sync::Barrier;
@@ -82,6 +83,27 @@ async fn a_list_is_asked_for_in_pages_of_a_hundred() {
     assert_eq!(world.asked().last().unwrap().query, "state=all&per_page=100");
 }
 
+/// Twenty of the longest texts that GitHub takes just fit, with every character escaped.
+#[tokio::test]
+async fn lists_of_what_people_write_are_read_however_long_that_is() {
+    let long = "\u{1}".repeat(65_536);
+    let comment = json!({"id": 1, "body": long, "created_at": start(), "updated_at": start()});
+    let comments = move |asked: &Asked, _| {
+        let many =
+            asked.query.split('&').find_map(|pair| pair.strip_prefix("per_page=")?.parse().ok()).unwrap_or(0);
+        asked
+            .is("GET", "/repos/acme/shop/issues/1/comments")
+            .then(|| answer(200, &json!(vec![&comment; many])))
+    };
+    let world = World::new(comments).await;
+    let path = ["issues", "1", "comments"];
+    let read = world.github.list::<Vec<Comment>>(SHOP, &path, &[], 1).await.unwrap();
+    assert_eq!(read.items.len(), 20);
+    for page in [<Vec<PullRequest>>::LENGTH, <Vec<PullRequestReview>>::LENGTH] {
+        assert_eq!(page, 20);
+    }
+}
+
 /// A list of so many things, in pages of a hundred, each with an etag over its body.
 fn paged(asked: &Asked, total: usize, host: &str) -> Response {
     let page = asked.query.split('&').find_map(|pair| pair.strip_prefix("page=")?.parse().ok()).unwrap_or(1);
@@ -110,8 +132,8 @@ async fn world_with_list(total: Arc<AtomicUsize>) -> World {
 }
 
 async fn list(world: &World, most: usize) -> Result<Vec<usize>, Failure> {
-    let pages = world.github.client.pages(ACME, &["x"], &[], most)?;
-    Ok(pages.all::<Vec<usize>>().await?)
+    let pages = world.github.client.pages::<Vec<usize>>(ACME, &["x"], &[], most)?;
+    Ok(pages.all().await?)
 }
 
 #[tokio::test]
@@ -130,9 +152,9 @@ async fn a_page_that_became_full_hides_nothing_that_follows_it() {
 #[tokio::test]
 async fn a_list_without_end_is_cut() {
     let world = world_with_list(Arc::new(AtomicUsize::new(1000))).await;
-    let mut pages = world.github.client.pages(ACME, &["x"], &[], 2).unwrap();
+    let mut pages = world.github.client.pages::<Vec<usize>>(ACME, &["x"], &[], 2).unwrap();
     let mut read = 0;
-    while let Some(page) = pages.next::<Vec<usize>>().await.unwrap() {
+    while let Some(page) = pages.next().await.unwrap() {
         read += page.len();
     }
     assert_eq!((read, pages.is_cut()), (200, true));

@@ -89,9 +89,41 @@ async fn a_limit_says_how_long_to_stay_away(
         headers.iter().fold(answer(status, &body), |response, (name, value)| with(response, name, value))
     };
     let (got, written) = both(say).await;
-    let what = format!("GitHub asks to slow down ({status})");
-    let failure = Failure::Unavailable { what, retry_after: Some(Duration::from_secs(seconds)) };
+    let failure = Failure::HeldBack { wait: Duration::from_secs(seconds) };
     assert_eq!((&got, &written), (&failure, &failure));
+}
+
+#[tokio::test]
+async fn a_limit_of_one_installation_is_its_own() {
+    let world = World::new(|asked, count| match (asked.path.as_str(), asked.authorization.as_str()) {
+        ("/app/installations/2/access_tokens", _) => Some(minted(count + 100, start())),
+        ("/x", "Bearer ghs_1") if count == 1 => Some(with(answer(429, &json!({})), "retry-after", "17")),
+        ("/x", _) => Some(answer(200, &json!(1))),
+        _ => None,
+    })
+    .await;
+    let get =
+        async |caller| world.github.client.get(caller, &["x"], &[]).await.map(drop).map_err(Failure::from);
+    let held = |seconds| Err(Failure::HeldBack { wait: Duration::from_secs(seconds) });
+    assert_eq!(get(ACME).await, held(17));
+    world.clock.advance(SignedDuration::from_secs(7));
+    assert_eq!(get(ACME).await, held(10));
+    let comment = Change::post(json!({})).creating_content();
+    let written = world.github.client.write(ACME, &["x"], &comment).await.map(drop);
+    assert_eq!(written.map_err(Failure::from), held(10));
+    assert_eq!((world.count("GET", "/x"), world.count("POST", "/x")), (1, 0), "nothing is sent meanwhile");
+    assert_eq!(get(Caller::Installation(InstallationId(2))).await, Ok(()));
+    world.clock.advance(SignedDuration::from_secs(10));
+    assert_eq!(get(ACME).await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_limit_of_the_app_concerns_all() {
+    let busy = || with(answer(403, &json!({})), "retry-after", "17");
+    let world = World::new(move |asked, _| asked.is("GET", "/app").then(busy)).await;
+    let failure: Failure = world.github.client.get(Caller::App, &["app"], &[]).await.unwrap_err().into();
+    let what = "GitHub asks to slow down (403)".to_owned();
+    assert_eq!(failure, Failure::Unavailable { what, retry_after: Some(Duration::from_secs(17)) });
 }
 
 #[rstest]

@@ -5,10 +5,12 @@ mod failures;
 mod payload;
 mod places;
 mod tokens;
+mod twin;
 mod webhook;
 mod wire;
 
 use super::access::{Caller, InstallationId};
+use super::client::Listed;
 use super::{GitHub, KeyError, Settings, SettingsError};
 use crate::domain::id::{ForgeName, ProjectId};
 use crate::net::http::{Http, Limits};
@@ -61,6 +63,10 @@ impl Clock for Watch {
 fn start() -> Timestamp {
     "2026-11-21T08:00:00Z".parse().unwrap()
 }
+
+impl Listed for i64 {}
+
+impl Listed for usize {}
 
 /// What the server was asked.
 #[derive(Clone, Debug)]

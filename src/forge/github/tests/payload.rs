@@ -231,7 +231,6 @@ fn a_comment_without_a_place_or_time_is_unreadable(#[case] event: &str, #[case] 
 #[rstest]
 #[case(json!({}), Word::Approved)]
 #[case(json!({"/requested_action/identifier": "reject"}), Word::Rejected)]
-#[case::app_untold(json!({"/check_run/app": null}), Word::Approved)]
 #[case::kind_untold(json!({"/sender": {"id": 5}}), Word::Approved)]
 fn a_press_is_told_with_who_and_what(#[case] changes: Value, #[case] word: Word) {
     let conversation = Conversation { forge: forge(), project: ProjectId(30), place: Place::MergeRequest(7) };
@@ -243,7 +242,8 @@ fn a_press_is_told_with_who_and_what(#[case] changes: Value, #[case] word: Word)
 
 #[rstest]
 #[case(json!({"/sender": {"id": 41, "type": "Bot"}}), "a bot's press says nothing")]
-#[case(json!({"/check_run/app": {"id": 98}}), "the check run belongs to another App")]
+#[case(json!({"/check_run/app": {"id": 98}}), "the check run isn't our own")]
+#[case(json!({"/check_run/app": null}), "the check run isn't our own")]
 #[case(json!({"/check_run/external_id": "build-17"}), "the check run has no buttons of ours")]
 #[case(json!({"/check_run/external_id": null}), "the check run has no buttons of ours")]
 #[case(json!({"/requested_action/identifier": "fix"}), "the action is none of ours")]
@@ -326,9 +326,17 @@ fn a_deployment_of_no_run_is_none_of_our_business(#[case] status: Value, #[case]
 }
 
 #[rstest]
+#[case("installation", "created")]
+#[case("installation", "suspend")]
+#[case("installation", "new_permissions_accepted")]
+#[case("installation_repositories", "added")]
+fn what_we_reach_may_have_changed(#[case] event: &str, #[case] action: &str) {
+    let outcome = said(event, &json!({ "action": action }));
+    assert!(matches!(outcome, Ok(Said::Happened(Event::ReachChanged { .. }))), "{outcome:?}");
+}
+
+#[rstest]
 #[case("ping", json!({"zen": "Design for failure.", "hook_id": 1}))]
-#[case("installation", json!({"action": "created"}))]
-#[case("installation_repositories", json!({"action": "added"}))]
 #[case("github_app_authorization", json!({"action": "revoked"}))]
 #[case("push", json!({"ref": "refs/heads/main"}))]
 #[case("pull_request_review_comment", json!({"action": "created"}))]

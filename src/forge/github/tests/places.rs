@@ -5,6 +5,8 @@ use crate::domain::actor::Account;
 use crate::domain::id::UserId;
 use crate::forge::github::client::Change;
 use crate::ports::failure::{Failure, Refusal};
+use crate::ports::forge::{GroupRef, HookLog as _, Lookup as _};
+use rstest::rstest;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::task::JoinSet;
 
@@ -28,7 +30,7 @@ async fn everything_is_read_once_for_all_who_ask_at_once() {
     assert_eq!(world.count("GET", "/installation/repositories"), 1);
     let repo = world.github.directory.repo_at("ACME/Shop").await.unwrap();
     assert_eq!((repo.id, repo.installation), (SHOP, InstallationId(1)));
-    let installation = world.github.directory.installation(InstallationId(1)).await.unwrap();
+    let installation = world.github.directory.installation_of("ACME").await.unwrap().unwrap();
     assert!(installation.may("read", "deployments") && installation.may("read", "actions"));
     assert!(!installation.may("write", "actions") && !installation.may("read", "members"));
 }
@@ -55,6 +57,16 @@ async fn an_unknown_repository_is_looked_for_but_not_all_the_time() {
 }
 
 #[tokio::test]
+async fn names_that_are_not_there_do_not_hold_each_other_up() {
+    let world = World::new(|_, _| None).await;
+    for path in ["acme/one", "acme/two", "acme/three"] {
+        let found = world.github.directory.repo_at(path).await.map(|repo| repo.id);
+        assert_eq!(found, Err(Failure::NotFound), "{path}");
+    }
+    assert_eq!(world.count("GET", "/installation/repositories"), 1);
+}
+
+#[tokio::test]
 async fn a_change_that_a_hook_told_of_is_read() {
     let members = Arc::new(AtomicBool::new(false));
     let granted = Arc::clone(&members);
@@ -67,7 +79,7 @@ async fn a_change_that_a_hook_told_of_is_read() {
     })
     .await;
     let directory = &world.github.directory;
-    let may = async || directory.installation(InstallationId(1)).await.unwrap().may("read", "members");
+    let may = async || directory.installation_of("acme").await.unwrap().unwrap().may("read", "members");
     assert!(!may().await);
     members.store(true, Ordering::SeqCst);
     world.clock.advance(half_a_minute());
@@ -78,15 +90,18 @@ async fn a_change_that_a_hook_told_of_is_read() {
     assert_eq!(world.count("GET", "/app/installations"), 2);
 }
 
+#[rstest]
+#[case::for_now(500)]
+#[case::by_an_ip_allow_list(403)]
 #[tokio::test]
-async fn one_installation_that_fails_takes_no_other_with_it() {
+async fn one_installation_that_fails_takes_no_other_with_it_and_loses_nothing(#[case] status: u16) {
     let broken = Arc::new(AtomicBool::new(false));
     let fails = Arc::clone(&broken);
     let world = World::new(move |asked, count| match (asked.path.as_str(), asked.authorization.as_str()) {
         ("/app/installations", _) => Some(answer(200, &json!([installation(1), installation(2)]))),
         ("/app/installations/2/access_tokens", _) => Some(minted(count + 100, start())),
         ("/installation/repositories", "Bearer ghs_1") if fails.load(Ordering::SeqCst) => {
-            Some(answer(500, &json!({})))
+            Some(answer(status, &json!({})))
         }
         ("/installation/repositories", "Bearer ghs_101") => {
             Some(repositories(&[json!({"id": 20, "full_name": "other/thing"})]))
@@ -103,6 +118,61 @@ async fn one_installation_that_fails_takes_no_other_with_it() {
     assert!(matches!(directory.repo(ProjectId(99)).await, Err(Failure::Unavailable { .. })));
     assert_eq!(directory.repo(SHOP).await.unwrap().path(), "acme/shop");
     assert_eq!(directory.repo(ProjectId(20)).await.unwrap().path(), "other/thing");
+    assert_eq!(directory.repos().await.unwrap().len(), 2);
+}
+
+/// Installations 1 and, if `second`, 2, until the first is uninstalled and its token has run out. It is still listed.
+async fn uninstalled(second: bool) -> World {
+    let world = World::new(move |asked, count| match (asked.path.as_str(), asked.authorization.as_str()) {
+        ("/app/installations", _) if second => Some(answer(200, &json!([installation(1), installation(2)]))),
+        ("/app/installations/1/access_tokens", _) if count > 1 => Some(gone()),
+        ("/app/installations/2/access_tokens", _) => {
+            Some(minted(count + 100, start() + SignedDuration::from_hours(1)))
+        }
+        ("/installation/repositories", "Bearer ghs_101") => Some(repositories(&[])),
+        ("/user/5", _) => Some(answer(200, &json!({"id": 5, "login": "dana", "type": "User"}))),
+        _ => None,
+    })
+    .await;
+    world.github.directory.repos().await.unwrap();
+    world.clock.advance(SignedDuration::from_hours(1));
+    world
+}
+
+#[tokio::test]
+async fn people_are_asked_for_as_another_installation_where_one_is_gone() {
+    let world = uninstalled(true).await;
+    let directory = &world.github.directory;
+    assert_eq!(directory.account(UserId(5)).await.unwrap().username, "dana");
+    assert_eq!(directory.account(UserId(6)).await, Err(Failure::NotFound), "the other one's word counts");
+    assert_eq!(world.count("GET", "/app/installations"), 2, "everything was read anew");
+    // The one that couldn't be read comes last from then on.
+    assert_eq!(world.count("POST", "/app/installations/1/access_tokens"), 3);
+}
+
+#[tokio::test]
+async fn an_installation_that_is_gone_says_nothing_of_people() {
+    let world = uninstalled(false).await;
+    for _ in 0..2 {
+        let account = world.github.directory.account(UserId(5)).await;
+        assert!(matches!(account, Err(Failure::Unavailable { .. })), "{account:?}");
+    }
+    let sre = GroupRef { path: "acme/sre", id: 9 };
+    let member = world.github.is_group_member(sre, true, UserId(5)).await;
+    assert!(matches!(member, Err(Failure::Unavailable { .. })), "{member:?}");
+    let read = world.github.read::<Value>(SHOP, &["x"], &[]).await;
+    assert!(matches!(read, Err(Failure::Unavailable { .. } | Failure::HeldBack { .. })), "{read:?}");
+}
+
+#[tokio::test]
+async fn every_look_at_the_log_of_deliveries_notices_where_the_app_is_installed() {
+    let log = |asked: &Asked, _| asked.is("GET", "/app/hook/deliveries").then(|| answer(200, &json!([])));
+    let world = World::new(log).await;
+    for read in 1..=2 {
+        assert_eq!(world.github.failed(start()).await, Ok(Vec::new()));
+        assert_eq!(world.count("GET", "/app/installations"), read);
+        world.clock.advance(SignedDuration::from_secs(60));
+    }
 }
 
 #[tokio::test]
@@ -113,7 +183,8 @@ async fn a_suspended_installation_reaches_nothing() {
         asked.is("GET", "/app/installations").then(|| answer(200, &json!([suspended])))
     })
     .await;
-    assert_eq!(world.github.directory.repo(SHOP).await.err(), Some(Failure::NotFound));
+    let unseen = world.github.directory.repo(SHOP).await.err();
+    assert!(matches!(unseen, Some(Failure::Unavailable { .. })), "nobody may take it for gone: {unseen:?}");
     assert_eq!(world.count("GET", "/installation/repositories"), 0);
     assert_eq!(world.github.directory.installations().await.unwrap().len(), 1);
 }
@@ -201,6 +272,7 @@ async fn a_repository_is_found_under_the_installation_that_replaced_its_own() {
 async fn something_that_is_not_there_is_none() {
     let world = World::new(|_, _| None).await;
     assert_eq!(world.github.find::<Value>(SHOP, &["issues", "comments", "5"]).await, Ok(None));
+    world.clock.advance(SignedDuration::from_secs(10));
     let unknown = world.github.find::<Value>(ProjectId(99), &["issues", "comments", "5"]).await;
     assert!(matches!(unknown, Err(Failure::HeldBack { .. })), "{unknown:?}");
 }

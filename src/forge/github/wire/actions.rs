@@ -1,9 +1,10 @@
 //! Runs, their jobs, and what holds them.
 
 use super::User;
-use crate::forge::github::client::Page;
+use crate::forge::github::client::{Listed, Page};
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 /// A workflow run, in its newest attempt or the one that was asked for.
 #[derive(Clone, Debug, Deserialize)]
@@ -27,11 +28,17 @@ pub(crate) struct Run {
     pub(crate) updated_at: Timestamp,
     pub(crate) html_url: Option<String>,
     pub(crate) display_title: Option<String>,
-    pub(crate) name: Option<String>,
-    pub(crate) path: Option<String>,
+    /// Where the head commit comes from: a fork, of a fork's pull request.
+    pub(crate) head_repository: Option<HeadRepository>,
     /// Open ones with this head; not necessarily what started it, and empty for forks.
     #[serde(default)]
     pub(crate) pull_requests: Option<Vec<PullRequestOfRun>>,
+}
+
+/// A repository by its number alone.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(crate) struct HeadRepository {
+    pub(crate) id: i64,
 }
 
 /// How far a run, job or check run is.
@@ -70,15 +77,12 @@ pub(crate) enum Conclusion {
 pub(crate) struct PullRequestOfRun {
     pub(crate) number: i64,
     pub(crate) head: Option<Tip>,
-    pub(crate) base: Option<Tip>,
 }
 
 /// The end of a branch.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Tip {
     pub(crate) sha: String,
-    #[serde(rename = "ref")]
-    pub(crate) ref_name: Option<String>,
 }
 
 /// A page of runs.
@@ -99,16 +103,12 @@ impl Page for Runs {
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Job {
     pub(crate) id: i64,
-    pub(crate) run_id: i64,
     pub(crate) run_attempt: Option<i64>,
     pub(crate) name: String,
     pub(crate) status: RunStatus,
     pub(crate) conclusion: Option<Conclusion>,
     /// When it was reached: jobs are made when what they need is done.
     pub(crate) created_at: Option<Timestamp>,
-    pub(crate) started_at: Option<Timestamp>,
-    pub(crate) completed_at: Option<Timestamp>,
-    pub(crate) html_url: Option<String>,
 }
 
 /// A page of jobs.
@@ -131,24 +131,15 @@ pub(crate) struct PendingDeployment {
     pub(crate) environment: EnvironmentSeen,
     /// Minutes.
     pub(crate) wait_timer: Option<i64>,
-    pub(crate) wait_timer_started_at: Option<Timestamp>,
+    /// Whose review GitHub itself requires.
     #[serde(default)]
-    pub(crate) reviewers: Vec<Reviewer>,
+    pub(crate) reviewers: Vec<IgnoredAny>,
 }
 
 /// An environment.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct EnvironmentSeen {
-    pub(crate) id: Option<i64>,
     pub(crate) name: String,
-}
-
-/// Somebody whose review GitHub itself requires.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Reviewer {
-    /// `User` or `Team`.
-    #[serde(rename = "type")]
-    pub(crate) kind: Option<String>,
 }
 
 /// One decision or report on a run's environments, of a person or of an App.
@@ -160,6 +151,8 @@ pub(crate) struct Review {
     #[serde(default)]
     pub(crate) environments: Vec<EnvironmentSeen>,
 }
+
+impl Listed for Review {}
 
 /// What a review says; `Pending` is a report without decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -177,23 +170,16 @@ pub(crate) enum ReviewState {
 pub(crate) struct Deployment {
     pub(crate) id: i64,
     pub(crate) sha: String,
-    #[serde(rename = "ref")]
-    pub(crate) ref_name: String,
-    pub(crate) environment: String,
     pub(crate) creator: Option<User>,
     pub(crate) created_at: Timestamp,
-    pub(crate) updated_at: Option<Timestamp>,
 }
 
 /// How a deployment was at some time.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct DeploymentStatus {
-    pub(crate) id: i64,
     pub(crate) state: DeploymentState,
     /// Of the job that wrote it: `…/actions/runs/{run}/job/{job}`.
     pub(crate) log_url: Option<String>,
-    pub(crate) creator: Option<User>,
-    pub(crate) created_at: Timestamp,
 }
 
 /// States of a deployment.
@@ -230,5 +216,4 @@ pub(crate) struct ProtectionRule {
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct RuleApp {
     pub(crate) id: i64,
-    pub(crate) slug: Option<String>,
 }

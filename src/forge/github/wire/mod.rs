@@ -12,7 +12,7 @@ mod talk;
 pub(super) use actions::*;
 pub(super) use talk::*;
 
-use super::client::Page;
+use super::client::{Listed, Page};
 use crate::domain::actor::Account;
 use crate::domain::id::UserId;
 use jiff::Timestamp;
@@ -28,6 +28,8 @@ pub(crate) struct User {
     #[serde(rename = "type")]
     pub(super) kind: Option<UserKind>,
 }
+
+impl Listed for User {}
 
 /// What kind of account it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -52,8 +54,6 @@ impl User {
 pub(super) struct App {
     pub(super) id: i64,
     pub(super) slug: String,
-    pub(super) name: Option<String>,
-    pub(super) html_url: Option<String>,
     #[serde(default)]
     pub(super) permissions: BTreeMap<String, String>,
     #[serde(default)]
@@ -69,10 +69,10 @@ pub(super) struct Installation {
     /// Name of the permission → `read`, `write` or `admin`.
     #[serde(default)]
     pub(super) permissions: BTreeMap<String, String>,
-    #[serde(default)]
-    pub(super) events: Vec<String>,
     pub(super) suspended_at: Option<Timestamp>,
 }
+
+impl Listed for Installation {}
 
 impl Installation {
     /// Whether at least `level` of a permission was given: `read` < `write` < `admin`.
@@ -87,7 +87,6 @@ impl Installation {
 /// Whose something is.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Owner {
-    pub(super) id: i64,
     pub(super) login: Option<String>,
 }
 
@@ -107,8 +106,6 @@ pub(super) struct Repository {
     pub(super) private: bool,
     #[serde(default)]
     pub(super) archived: bool,
-    pub(super) default_branch: Option<String>,
-    pub(super) html_url: Option<String>,
     pub(super) pushed_at: Option<Timestamp>,
     pub(super) updated_at: Option<Timestamp>,
 }
@@ -140,7 +137,12 @@ pub(super) struct CollaboratorPermission {
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Membership {
     pub(super) state: MembershipState,
-    pub(super) role: Option<String>,
+}
+
+/// A team, by its number.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(super) struct TeamSeen {
+    pub(super) id: i64,
 }
 
 /// Whether an invitation was accepted.
@@ -160,13 +162,11 @@ pub(super) struct HookDelivery {
     /// `X-GitHub-Delivery`: the same for every redelivery.
     pub(super) guid: String,
     pub(super) delivered_at: Timestamp,
-    #[serde(default)]
-    pub(super) redelivery: bool,
     /// `OK` where it was taken.
     pub(super) status: Option<String>,
     pub(super) status_code: Option<i64>,
     pub(super) event: Option<String>,
     pub(super) action: Option<String>,
-    pub(super) installation_id: Option<i64>,
-    pub(super) repository_id: Option<i64>,
 }
+
+impl Listed for HookDelivery {}

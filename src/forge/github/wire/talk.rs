@@ -1,7 +1,7 @@
 //! Pull requests, what is said on them, and check runs.
 
-use super::{Conclusion, Owner, PullRequestOfRun, RunStatus, User};
-use crate::forge::github::client::Page;
+use super::User;
+use crate::forge::github::client::{Listed, PAGE_OF_TEXTS, Page};
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -9,9 +9,7 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct PullRequest {
     pub(crate) number: i64,
-    pub(crate) title: String,
     pub(crate) state: PullRequestState,
-    pub(crate) html_url: Option<String>,
     /// Null where the account is gone.
     pub(crate) user: Option<User>,
     pub(crate) head: Branch,
@@ -19,9 +17,10 @@ pub(crate) struct PullRequest {
     pub(crate) merge_commit_sha: Option<String>,
     pub(crate) merged_at: Option<Timestamp>,
     pub(crate) merged_by: Option<User>,
-    #[serde(default)]
-    pub(crate) locked: bool,
-    pub(crate) updated_at: Option<Timestamp>,
+}
+
+impl Listed for PullRequest {
+    const A_PAGE: usize = PAGE_OF_TEXTS;
 }
 
 /// Whether it still waits.
@@ -48,7 +47,6 @@ pub(crate) struct Branch {
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct BranchRepository {
     pub(crate) id: i64,
-    pub(crate) owner: Option<Owner>,
 }
 
 /// A comment on a pull request or a commit.
@@ -60,12 +58,15 @@ pub(crate) struct Comment {
     pub(crate) user: Option<User>,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
-    pub(crate) html_url: Option<String>,
     /// `…/issues/7`: of comments on pull requests only.
     pub(crate) issue_url: Option<String>,
     /// Of comments on commits only.
     pub(crate) commit_id: Option<String>,
     pub(crate) performed_via_github_app: Option<ViaApp>,
+}
+
+impl Listed for Comment {
+    const A_PAGE: usize = PAGE_OF_TEXTS;
 }
 
 /// The App that something was written through.
@@ -84,23 +85,18 @@ pub(crate) struct PullRequestReview {
     pub(crate) commit_id: Option<String>,
     /// Missing while it is pending.
     pub(crate) submitted_at: Option<Timestamp>,
-    pub(crate) html_url: Option<String>,
+}
+
+impl Listed for PullRequestReview {
+    const A_PAGE: usize = PAGE_OF_TEXTS;
 }
 
 /// A check run.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct CheckRun {
     pub(crate) id: i64,
-    pub(crate) name: String,
-    pub(crate) head_sha: String,
     pub(crate) external_id: Option<String>,
-    pub(crate) status: Option<RunStatus>,
-    pub(crate) conclusion: Option<Conclusion>,
-    pub(crate) html_url: Option<String>,
     pub(crate) app: Option<ViaApp>,
-    /// Empty for forks.
-    #[serde(default)]
-    pub(crate) pull_requests: Vec<PullRequestOfRun>,
 }
 
 /// A page of check runs.
@@ -115,31 +111,4 @@ impl Page for CheckRuns {
     fn items(self) -> Vec<CheckRun> {
         self.check_runs
     }
-}
-
-/// A reaction.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Reaction {
-    pub(crate) id: i64,
-    /// `eyes`, `+1` …
-    pub(crate) content: String,
-    pub(crate) user: Option<User>,
-}
-
-/// A commit, as far as people stand in it.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Commit {
-    pub(crate) sha: String,
-    pub(crate) html_url: Option<String>,
-    #[serde(rename = "commit")]
-    pub(crate) text: CommitText,
-    /// The accounts behind the addresses, where there are any.
-    pub(crate) author: Option<User>,
-    pub(crate) committer: Option<User>,
-}
-
-/// What git knows of a commit.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct CommitText {
-    pub(crate) message: String,
 }

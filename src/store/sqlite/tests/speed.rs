@@ -1,6 +1,7 @@
 //! That a long queue stays fast.
 
 use super::*;
+use crate::store::sql;
 
 /// The steps by which SQLite would carry out a statement.
 async fn plan(house: &House, statement: &str) -> Vec<String> {
@@ -14,12 +15,12 @@ async fn no_frequent_statement_walks_a_whole_table() {
     let house = House::new();
     migrate(&house.url()).await.unwrap();
     let frequent = [
-        sql::job::LEASE,
+        queue::LEASE,
         sql::job::IS_MARKED,
         sql::job::SET_HEAD,
         sql::job::CLEAR_HEAD,
-        super::super::jobs::SET_HEADS,
-        super::super::jobs::CLEAR_HEADS,
+        queue::SET_HEADS,
+        queue::CLEAR_HEADS,
         sql::job::OTHERS,
         sql::job::NEXT_DUE,
         sql::delivery::FORGET,
@@ -41,7 +42,7 @@ async fn no_frequent_statement_walks_a_whole_table() {
         };
         assert_eq!(plan.iter().find(walks), None, "{statement}\n{plan:#?}");
     }
-    let lease = plan(&house, sql::job::LEASE).await;
+    let lease = plan(&house, queue::LEASE).await;
     assert!(lease.iter().any(|step| step.contains("job_due (lane=? AND run_at<?)")), "{lease:#?}");
     assert!(!lease.iter().any(|step| step.contains("TEMP B-TREE")), "{lease:#?}");
 }

@@ -1,0 +1,196 @@
+//! Deliveries: everything that waits goes into one transaction, so that one flush to disk serves many.
+
+use crate::domain::event::{Event, Heard};
+use crate::ports::store::{Accepted, NewDelivery, NewJob, StoreError};
+use crate::store::rows::{jobs_of, millis};
+use jiff::Timestamp;
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot};
+
+/// Deliveries that may queue before further ones are turned away: two seconds' worth on a slow disk.
+const QUEUE: usize = 4096;
+/// How long a delivery may wait for its transaction.
+pub(super) const DEADLINE: Duration = Duration::from_secs(2);
+/// So that decisions never wait long behind a flood of deliveries.
+const BATCH: usize = 256;
+
+/// Where batches go.
+pub(super) trait Shelf: Send {
+    /// Stores all of them or none; one answer for each, in their order, after they are durable.
+    fn store(
+        &mut self,
+        deliveries: Vec<NewDelivery>,
+    ) -> impl Future<Output = Result<Vec<Accepted>, StoreError>> + Send;
+}
+
+/// A delivery in the queue.
+pub(super) struct Waiting {
+    pub(super) delivery: NewDelivery,
+    pub(super) since: Instant,
+    pub(super) answer: oneshot::Sender<Result<Accepted, StoreError>>,
+}
+
+impl Waiting {
+    fn answer(self, answer: Result<Accepted, StoreError>) {
+        // A caller who went away will send the delivery again and hear "duplicate".
+        let _ = self.answer.send(answer);
+    }
+
+    fn is_late(&self, deadline: Duration) -> bool {
+        self.since.elapsed() >= deadline
+    }
+}
+
+/// The callers' end of the queue.
+#[derive(Clone)]
+pub(super) struct Intake(mpsc::Sender<Waiting>);
+
+impl Intake {
+    /// A queue: the callers' end and the writer's.
+    pub(super) fn queue() -> (Self, mpsc::Receiver<Waiting>) {
+        let (callers, writer) = mpsc::channel(QUEUE);
+        (Self(callers), writer)
+    }
+
+    /// Hands a delivery to the next batch and waits until that batch is durable.
+    pub(super) async fn accept(&self, delivery: NewDelivery) -> Result<Accepted, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let waiting = Waiting { delivery, since: Instant::now(), answer };
+        self.0.try_send(waiting).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => StoreError::Unavailable("too many deliveries wait".into()),
+            mpsc::error::TrySendError::Closed(_) => closed(),
+        })?;
+        answered.await.map_err(|_| closed())?
+    }
+}
+
+pub(super) fn closed() -> StoreError {
+    StoreError::Unavailable("it is shutting down".into())
+}
+
+/// The first delivery and what waits behind it.
+pub(super) fn gather(first: Waiting, queue: &mut mpsc::Receiver<Waiting>) -> Vec<Waiting> {
+    let mut batch = vec![first];
+    while batch.len() < BATCH
+        && let Ok(next) = queue.try_recv()
+    {
+        batch.push(next);
+    }
+    batch
+}
+
+/// Writes a batch and answers everybody in it, duplicates within it included, after it is durable.
+pub(super) async fn write(shelf: &mut impl Shelf, batch: Vec<Waiting>, deadline: Duration) {
+    let batch = drop_late(batch, deadline);
+    if batch.is_empty() {
+        return;
+    }
+    let deliveries: Vec<NewDelivery> = batch.iter().map(|waiting| waiting.delivery.clone()).collect();
+    match shelf.store(deliveries).await {
+        Ok(answers) => {
+            for (waiting, answer) in batch.into_iter().zip(answers) {
+                waiting.answer(Ok(answer));
+            }
+        }
+        Err(error) => {
+            tracing::warn!(%error, size = batch.len(), "a batch of deliveries failed; writing them one by one");
+            write_singly(shelf, batch, deadline).await;
+        }
+    }
+}
+
+/// One bad delivery doesn't take the others with it.
+async fn write_singly(shelf: &mut impl Shelf, batch: Vec<Waiting>, deadline: Duration) {
+    for waiting in batch {
+        if waiting.is_late(deadline) {
+            waiting.answer(Err(too_late()));
+            continue;
+        }
+        let answer = shelf.store(vec![waiting.delivery.clone()]).await;
+        waiting.answer(answer.map(|answers| answers.first().copied().unwrap_or(Accepted::Duplicate)));
+    }
+}
+
+fn drop_late(batch: Vec<Waiting>, deadline: Duration) -> Vec<Waiting> {
+    let (late, in_time): (Vec<_>, Vec<_>) = batch.into_iter().partition(|waiting| waiting.is_late(deadline));
+    for waiting in late {
+        waiting.answer(Err(too_late()));
+    }
+    in_time
+}
+
+fn too_late() -> StoreError {
+    StoreError::Unavailable("the delivery waited too long to be written".into())
+}
+
+/// What a hook said of a comment: its key, the digest of its text, its author, when we heard it.
+pub(super) type Announced = (String, String, i64, i64);
+
+/// Which deliveries of a batch weren't there before, and what is written with them.
+pub(super) struct Fresh<'a> {
+    deliveries: &'a [NewDelivery],
+    is_new: Vec<bool>,
+}
+
+impl<'a> Fresh<'a> {
+    /// `new`: source and id of those that weren't there. Of two with one id, the first is the new one.
+    pub(super) fn of(deliveries: &'a [NewDelivery], mut new: HashSet<(String, String)>) -> Self {
+        let is_new = deliveries.iter().map(|one| new.remove(&(one.source.clone(), one.id.clone()))).collect();
+        Self { deliveries, is_new }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &'a NewDelivery> {
+        self.deliveries.iter().zip(&self.is_new).filter_map(|(one, new)| new.then_some(one))
+    }
+
+    pub(super) fn announced(&self) -> Vec<Announced> {
+        self.iter().flat_map(|one| one.events.iter().filter_map(|event| announced(one, event))).collect()
+    }
+
+    /// The jobs in their order, each with the time of its delivery.
+    pub(super) fn jobs(&self) -> Vec<(Timestamp, NewJob)> {
+        self.iter().flat_map(|one| jobs_of(one).into_iter().map(|job| (one.received_at, job))).collect()
+    }
+
+    pub(super) fn answers(&self) -> Vec<Accepted> {
+        let answer = |new: &bool| if *new { Accepted::Stored } else { Accepted::Duplicate };
+        self.is_new.iter().map(answer).collect()
+    }
+}
+
+fn announced(delivery: &NewDelivery, event: &Event) -> Option<Announced> {
+    let Event::Commented { comment, heard: Heard::Hook { digest, author }, .. } = event else {
+        return None;
+    };
+    Some((comment.key(), digest.clone(), author.0, millis(delivery.received_at)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+
+    fn waiting(id: usize) -> Waiting {
+        let delivery = NewDelivery {
+            source: "gitlab".into(),
+            id: id.to_string(),
+            digest: String::new(),
+            events: Vec::new(),
+            received_at: Timestamp::UNIX_EPOCH,
+        };
+        Waiting { delivery, since: Instant::now(), answer: oneshot::channel().0 }
+    }
+
+    #[test]
+    fn a_batch_takes_what_waits_in_its_order_up_to_its_bound() {
+        let (queue, mut out) = mpsc::channel(BATCH * 2);
+        (1..BATCH + 10).for_each(|id| queue.try_send(waiting(id)).unwrap());
+
+        let batch = gather(waiting(0), &mut out);
+
+        let ids: Vec<String> = batch.into_iter().map(|waiting| waiting.delivery.id).collect();
+        assert_eq!(ids, (0..BATCH).map(|id| id.to_string()).collect::<Vec<_>>());
+        assert_eq!(out.len(), 10);
+    }
+}

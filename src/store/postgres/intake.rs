@@ -1,0 +1,68 @@
+//! A batch of deliveries, in one transaction.
+
+use super::dialect::{Connection, query, query_as};
+use super::fault::fault;
+use super::locks::Locks;
+use super::queue;
+use super::transaction::transaction;
+use crate::ports::store::{Accepted, Lane, NewDelivery, StoreError};
+use crate::store::batch::{Announced, Fresh, Shelf};
+use crate::store::rows::millis;
+use sqlx::PgPool;
+use std::collections::HashSet;
+
+/// Rows as one array for each column. A delivery that another instance is storing is waited for.
+const INSERT: &str = "INSERT INTO delivery (source, id, digest, received_at) \
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) \
+    ON CONFLICT (source, id) DO NOTHING RETURNING source, id";
+/// The first announcement counts.
+const INSERT_HEARD: &str = "INSERT INTO heard (comment, digest, author, heard_at) \
+    SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) ON CONFLICT (comment) DO NOTHING";
+
+impl Shelf for PgPool {
+    async fn store(&mut self, deliveries: Vec<NewDelivery>) -> Result<Vec<Accepted>, StoreError> {
+        transaction(self, async |connection| write(connection, &deliveries).await).await
+    }
+}
+
+async fn write(connection: &mut Connection, deliveries: &[NewDelivery]) -> Result<Vec<Accepted>, StoreError> {
+    let mut locks = Locks::default();
+    for event in deliveries.iter().flat_map(|one| &one.events) {
+        locks.turn(Lane::Decide.priority(), &event.key());
+    }
+    locks.take(connection).await?;
+    let fresh = Fresh::of(deliveries, insert(connection, deliveries).await?);
+    keep_digests(connection, fresh.announced()).await?;
+    queue::insert_all(connection, &fresh.jobs()).await?;
+    Ok(fresh.answers())
+}
+
+/// Returns source and id of those that weren't there before.
+async fn insert(
+    connection: &mut Connection,
+    deliveries: &[NewDelivery],
+) -> Result<HashSet<(String, String)>, StoreError> {
+    // Every instance in one order: two that store the same deliveries don't wait for each other in a ring.
+    let mut rows: Vec<&NewDelivery> = deliveries.iter().collect();
+    rows.sort_by_key(|one| (&one.source, &one.id));
+    let insert = query_as(INSERT)
+        .bind(rows.iter().map(|one| one.source.clone()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|one| one.id.clone()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|one| one.digest.clone()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|one| millis(one.received_at)).collect::<Vec<_>>());
+    Ok(insert.fetch_all(connection).await.map_err(fault)?.into_iter().collect())
+}
+
+async fn keep_digests(connection: &mut Connection, mut announced: Vec<Announced>) -> Result<(), StoreError> {
+    if announced.is_empty() {
+        return Ok(());
+    }
+    announced.sort_by(|a, b| a.0.cmp(&b.0));
+    let insert = query(INSERT_HEARD)
+        .bind(announced.iter().map(|row| row.0.clone()).collect::<Vec<_>>())
+        .bind(announced.iter().map(|row| row.1.clone()).collect::<Vec<_>>())
+        .bind(announced.iter().map(|row| row.2).collect::<Vec<_>>())
+        .bind(announced.iter().map(|row| row.3).collect::<Vec<_>>());
+    insert.execute(connection).await.map_err(fault)?;
+    Ok(())
+}

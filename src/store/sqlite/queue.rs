@@ -1,0 +1,122 @@
+//! The queue of jobs as only SQLite takes it: many rows as one JSON array, leases without locks.
+
+use super::dialect::{query, query_as};
+use super::fault::fault;
+use super::jobs::choose_head;
+use crate::ports::store::{Lane, LeasedJob, NewJob, StoreError};
+use crate::store::rows::{JobRow, json, millis, work_text};
+use crate::store::sql;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use sqlx::sqlite::SqliteConnection;
+use std::collections::BTreeSet;
+
+/// Rows as a JSON array.
+const INSERT_ALL: &str = "INSERT INTO job (lane, key, forge, work, run_at, ordered_at, created_at) \
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6 \
+    FROM json_each($1) ORDER BY json_each.key";
+/// [`sql::job::CLEAR_HEAD`] for many: `$1` is an array of pairs of lane and key.
+pub(super) const CLEAR_HEADS: &str = "UPDATE job SET head = FALSE WHERE head \
+    AND (lane, key) IN (SELECT value ->> 0, value ->> 1 FROM json_each($1))";
+/// [`sql::job::SET_HEAD`] for many.
+pub(super) const SET_HEADS: &str = "UPDATE job SET head = TRUE WHERE id IN (SELECT \
+    (SELECT id FROM job WHERE lane = w.value ->> 0 AND key = w.value ->> 1 AND NOT dead \
+        ORDER BY ordered_at, id LIMIT 1) \
+    FROM json_each($1) w)";
+
+/// Writes jobs that carry no mark, in their order, each with the time of its writing.
+pub(super) async fn insert_all(
+    connection: &mut SqliteConnection,
+    jobs: &[(Timestamp, NewJob)],
+) -> Result<(), StoreError> {
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    let mut rows = Vec::with_capacity(jobs.len());
+    for (at, job) in jobs {
+        let (run_at, order, at) = (millis(job.run_at), millis(job.order), millis(*at));
+        let work = work_text(job)?;
+        rows.push(json!([job.lane.priority(), job.key, job.forge.as_str(), work, run_at, order, at]));
+    }
+    let turns: BTreeSet<_> = jobs.iter().map(|(_, job)| (job.lane.priority(), job.key.as_str())).collect();
+    let turns = json(&turns)?;
+    for (statement, rows) in
+        [(INSERT_ALL, &Value::from(rows).to_string()), (CLEAR_HEADS, &turns), (SET_HEADS, &turns)]
+    {
+        query(statement).bind(rows).execute(&mut *connection).await.map_err(fault)?;
+    }
+    Ok(())
+}
+
+/// One lane: `$1` lane, `$2` now, `$3` end of the lease, `$4` token of this call, `$5` limit.
+pub(super) const LEASE: &str = "UPDATE job SET attempts = attempts + 1, run_at = $3, lease_until = $3, \
+        lease_token = $4 || '-' || CAST(id AS TEXT) \
+    WHERE id IN (SELECT h.id FROM job h \
+        WHERE h.head AND h.lane = $1 AND h.run_at <= $2 \
+        AND h.forge NOT IN (SELECT forge FROM pause WHERE until > $2) \
+        AND NOT EXISTS (SELECT 1 FROM job o \
+            WHERE o.lane = h.lane AND o.key = h.key AND o.lease_until IS NOT NULL AND o.lease_until > $2) \
+        ORDER BY h.run_at, h.id LIMIT $5) \
+    RETURNING id, key, forge, work, ordered_at, created_at, attempts, lease_token, last_error";
+
+/// What a lease asks for.
+pub(super) struct Wanted {
+    pub(super) now: Timestamp,
+    pub(super) until: Timestamp,
+    pub(super) limit: u32,
+    /// Unique to this call.
+    pub(super) token: String,
+}
+
+/// Leases lane by lane, so that each looks only at what is due in it.
+pub(super) async fn lease(
+    connection: &mut SqliteConnection,
+    wanted: &Wanted,
+) -> Result<Vec<LeasedJob>, StoreError> {
+    let limit = usize::try_from(wanted.limit).unwrap_or(usize::MAX);
+    let mut leased = Vec::new();
+    for lane in Lane::ALL {
+        let room = limit.saturating_sub(leased.len());
+        if room == 0 {
+            break;
+        }
+        leased.extend(lease_lane(connection, wanted, lane, room).await?);
+    }
+    Ok(leased)
+}
+
+async fn lease_lane(
+    connection: &mut SqliteConnection,
+    wanted: &Wanted,
+    lane: Lane,
+    room: usize,
+) -> Result<Vec<LeasedJob>, StoreError> {
+    let mut rows: Vec<JobRow> = query_as(LEASE)
+        .bind(lane.priority())
+        .bind(millis(wanted.now))
+        .bind(millis(wanted.until))
+        .bind(&wanted.token)
+        .bind(i64::try_from(room).unwrap_or(i64::MAX))
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(fault)?;
+    rows.sort_by_key(|row| (row.ordered_at, row.id));
+    let mut jobs = Vec::with_capacity(rows.len());
+    for row in rows {
+        let (id, key) = (row.id, row.key.clone());
+        match row.job(lane, wanted.until) {
+            Ok(job) => jobs.push(job),
+            Err(error) => {
+                tracing::error!(job = id, %error, "a job can't be read; it is put aside");
+                put_aside(connection, id, &error.to_string()).await?;
+                choose_head(connection, lane.priority(), &key).await?;
+            }
+        }
+    }
+    Ok(jobs)
+}
+
+async fn put_aside(connection: &mut SqliteConnection, id: i64, why: &str) -> Result<(), StoreError> {
+    query(sql::job::DEAD).bind(id).bind(why).execute(connection).await.map_err(fault)?;
+    Ok(())
+}
