@@ -27,10 +27,18 @@ enum LogFormat {
 
 /// Starts the log, at this level unless `RUST_LOG` says otherwise; a second start changes nothing.
 pub(super) fn start(args: &LogArgs, level: LevelFilter) {
-    let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
+    let filter = filter(level);
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     let _ = match args.log_format {
         LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).try_init(),
         LogFormat::Json => log.json().flatten_event(true).try_init(),
     };
+}
+
+/// octocrab calls every failed request an error, also those that are simply tried again; whoever called tells of
+/// them in our own words. `RUST_LOG=octocrab=…` brings them back.
+#[expect(clippy::disallowed_methods, reason = "where the log is set up, its variable is read")]
+fn filter(level: LevelFilter) -> EnvFilter {
+    let asked = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_default();
+    EnvFilter::builder().with_default_directive(level.into()).parse_lossy(format!("octocrab=off,{asked}"))
 }

@@ -1,4 +1,5 @@
-//! The twin of the outside world: a stateful GitLab and a stateful GitHub over real HTTP, quirks included.
+//! The twin of the outside world: a stateful GitLab and a stateful GitHub over real HTTP, quirks included; a Slack and
+//! a Mattermost beside them, for what is to come.
 //!
 //! The tests and the `demo` command run on it. It shares no type with the adapters and imports nothing of the
 //! rest of this crate, so a wrong belief about a forge must be written down twice to go unnoticed.
@@ -28,10 +29,13 @@
 //! ```
 
 pub mod clock;
+mod exchange;
 pub mod faults;
 pub mod github;
 pub mod gitlab;
 mod ids;
+pub mod mattermost;
 mod percent;
 mod post;
 mod server;
+pub mod slack;

@@ -329,12 +329,8 @@ pub(super) struct Rules {
 
 /// A refusal to show a run tells nothing of it: it is asked for again until it is shown or gone.
 fn shut_out(failure: Failure) -> Failure {
-    match failure {
-        Failure::Refused(why) => {
-            Failure::Unavailable { what: format!("GitHub doesn't show the run: {why}"), retry_after: None }
-        }
-        other => other,
-    }
+    let Failure::Refused(why) = failure else { return failure };
+    Failure::Unavailable { what: format!("GitHub doesn't show the run: {why}"), retry_after: None }
 }
 
 /// The run is there, and this part of it isn't shown (yet).
