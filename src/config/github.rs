@@ -64,17 +64,11 @@ impl Checker<'_> {
         number
     }
 
-    /// Only its outside is looked at here; whether it can sign is seen when the adapter is made.
+    /// What can be told from its outside; whether it can sign is seen when the adapter is made.
     fn private_key(&mut self, source: &Spanned<Source>) -> Option<SecretString> {
         let key = self.secret(source)?;
-        let mut lines = key.expose_secret().lines().map(str::trim).skip_while(|line| line.is_empty());
-        let begins = |line: &str| line.starts_with("-----BEGIN ") && line.ends_with("PRIVATE KEY-----");
-        if lines.next().is_some_and(begins) && lines.next().is_some() {
-            return Some(key);
-        }
-        let help = "GitHub hands it out as a file that begins with a line like -----BEGIN RSA PRIVATE KEY-----; \
-                    line ends must be real ones, not `\\n`";
-        self.sheet.fault(source.span(), "this isn't a private key in PEM form", help);
+        let Some((title, help)) = not_a_key(key.expose_secret()) else { return Some(key) };
+        self.sheet.fault(source.span(), title, help);
         None
     }
 
@@ -89,4 +83,36 @@ impl Checker<'_> {
         }
         self.secrets(field, Self::secret)
     }
+}
+
+/// Why a text can't be an App's private key, and what to do; `None` if it looks like one.
+fn not_a_key(text: &str) -> Option<(&'static str, &'static str)> {
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let first = lines.first().copied().unwrap_or_default();
+    let title = match first {
+        "-----BEGIN RSA PRIVATE KEY-----" | "-----BEGIN PRIVATE KEY-----" => {
+            let last = lines.last().copied().unwrap_or_default();
+            if lines.len() < 2 || !last.starts_with("-----END ") {
+                return Some((
+                    "this private key breaks off before its last line",
+                    "it ends with a line like -----END RSA PRIVATE KEY-----: copy the whole file that GitHub gave",
+                ));
+            }
+            if !lines.iter().any(|line| line.starts_with("Proc-Type:")) {
+                return None;
+            }
+            "this private key has a password"
+        }
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----" => "this private key has a password",
+        "-----BEGIN EC PRIVATE KEY-----" => "this is an EC key, and those of GitHub Apps are RSA",
+        line if line.starts_with("-----BEGIN ") && !line.contains("\\n") => "this is PEM, but no private key",
+        _ => {
+            return Some((
+                "this isn't a private key in PEM form",
+                "GitHub hands it out as a file that begins with a line like -----BEGIN RSA PRIVATE KEY-----; line \
+                 ends must be real ones, not `\\n`; to name that file, write { file = \"countersign.pem\" }",
+            ));
+        }
+    };
+    Some((title, "generate a private key on the App's settings page, and use the file as GitHub gives it"))
 }

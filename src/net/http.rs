@@ -269,7 +269,11 @@ impl Request {
 
     /// Method, host and path: what errors and logs may show. A query may hold anything.
     pub fn name(&self) -> String {
-        format!("{} {}{}", self.method, self.url.host_str().unwrap_or("?"), self.url.path())
+        let (host, path) = (self.url.host_str().unwrap_or("?"), self.url.path());
+        match self.url.port() {
+            Some(port) => format!("{} {host}:{port}{path}", self.method),
+            None => format!("{} {host}{path}", self.method),
+        }
     }
 }
 
@@ -458,6 +462,6 @@ mod tests {
         let site = site("http://127.0.0.1:9");
         let request = Request::new(Method::POST, "http://127.0.0.1:9/play?token=hidden".parse().unwrap());
         let failure = site.send(request).await.unwrap_err();
-        assert_eq!(failure, unavailable("POST 127.0.0.1/play: no connection".into()));
+        assert_eq!(failure, unavailable("POST 127.0.0.1:9/play: no connection".into()));
     }
 }

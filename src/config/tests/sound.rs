@@ -59,7 +59,7 @@ fn the_example_protects_two_environments() {
     let expected = vec![Grantee::AccessLevel(40), Grantee::User("alice".to_owned())];
     assert_eq!(staging.policy.rules, [Rule { grantees: expected, required_approvals: 1, label: None }]);
     assert!(staging.policy.allow_self_approval && !staging.policy.reject_needs_reason);
-    assert_eq!(config.server.api_tokens[0].expose_secret(), "value of COUNTERSIGN_API_TOKEN");
+    assert!(config.server.api_tokens.is_empty(), "they are reserved");
     assert_eq!(config.warnings, []);
 }
 
