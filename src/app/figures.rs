@@ -60,6 +60,7 @@ struct Limited {
     limit: String,
 }
 
+/// No label: a family of one, since only a family's figures can be taken away.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Whole {}
 
@@ -93,7 +94,7 @@ pub struct Figures {
     oldest: Family<InLane, Seconds>,
     dead: Family<Whole, Gauge>,
     attempts: Family<Attempted, Counter>,
-    decisions: Histograms<Whole>,
+    decisions: Histogram,
     effects: Histograms<InLane>,
     calls: Family<Called, Counter>,
     remaining: Family<Limited, Gauge>,
@@ -115,7 +116,7 @@ impl Figures {
                 "Webhook deliveries by what became of them",
                 Family::default(),
             ),
-            silence: add(all, "hook_silence_seconds", "Since the last verified delivery", Family::default()),
+            silence: add(all, "hook_silence_seconds", "Since the last authentic delivery", Family::default()),
             jobs: add(all, "jobs", "Jobs that wait or are in work, counted up to 10000", Family::default()),
             oldest: add(
                 all,
@@ -129,7 +130,7 @@ impl Figures {
                 all,
                 "decision_seconds",
                 "From a stored delivery to the commit that deals with it",
-                Family::new_with_constructor(histogram),
+                histogram(),
             ),
             effects: add(
                 all,
@@ -150,10 +151,11 @@ impl Figures {
         }
     }
 
-    /// A delivery came. `source` is a configured name, so that labels stay few; `verified` says that it was theirs.
-    pub fn arrived(&self, source: &str, outcome: &'static str, verified: Option<Timestamp>) {
+    /// A delivery came. `source` is a configured name, so that labels stay few; `heard` is the time of one that
+    /// is authentic and readable.
+    pub fn arrived(&self, source: &str, outcome: &'static str, heard: Option<Timestamp>) {
         self.deliveries.get_or_create(&Delivered { source: source.to_owned(), outcome }).inc();
-        if let Some(now) = verified {
+        if let Some(now) = heard {
             self.heard.lock().unwrap_or_else(PoisonError::into_inner).insert(source.to_owned(), now);
         }
     }
@@ -164,7 +166,7 @@ impl Figures {
         self.attempts.get_or_create(&Attempted { lane, outcome: attempt.label() }).inc();
         let took = seconds(now.duration_since(job.created_at));
         match (attempt, &job.work) {
-            (Attempt::Done, Work::Event(_)) => self.decisions.get_or_create(&Whole {}).observe(took),
+            (Attempt::Done, Work::Event(_)) => self.decisions.observe(took),
             (Attempt::Done, Work::Effect(_)) => self.effects.get_or_create(&InLane { lane }).observe(took),
             (Attempt::Done, Work::Look(_)) | (Attempt::Stopped | Attempt::GivenUp, _) => {}
         }
@@ -259,4 +261,124 @@ fn class(status: Option<u16>) -> &'static str {
 fn limit_name(name: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if name.len() <= 40 && name.chars().all(is_plain) { name.to_owned() } else { "other".to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::effect::{Effect, Look};
+    use crate::domain::event::Event;
+    use crate::domain::id::DeploymentId;
+    use crate::ports::store::{Lane, LaneLoad, Lease};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_795_248_000 + second).unwrap()
+    }
+
+    fn figures() -> Arc<Figures> {
+        Arc::new(Figures::new(["gitlab".to_owned()], at(0)))
+    }
+
+    /// One that was written at second 0.
+    fn job(lane: Lane, work: Work) -> LeasedJob {
+        LeasedJob {
+            lease: Lease { job: 1, token: "t".into() },
+            lane,
+            key: "k".into(),
+            forge: ForgeName::new("gitlab"),
+            work,
+            attempts: 1,
+            created_at: at(0),
+            lease_until: at(60),
+            last_error: None,
+            cause: None,
+        }
+    }
+
+    fn event() -> LeasedJob {
+        job(Lane::Decide, Work::Event(Event::ReachChanged { forge: ForgeName::new("gitlab") }))
+    }
+
+    fn release() -> LeasedJob {
+        let deployment = DeploymentId::from_stored("gitlab/30/4711");
+        job(Lane::Gate, Work::Effect(Effect::Release { deployment }))
+    }
+
+    fn look() -> LeasedJob {
+        job(Lane::Look, Work::Look(Look::Open { forge: ForgeName::new("gitlab") }))
+    }
+
+    /// What Prometheus reads, at this second.
+    fn text(figures: &Figures, second: i64, backlog: Option<&Backlog>) -> String {
+        figures.text(backlog, true, at(second)).unwrap()
+    }
+
+    fn assert_told(text: &str, line: &str) {
+        assert!(text.lines().any(|told| told == format!("countersign_{line}")), "{line}\n{text}");
+    }
+
+    #[test]
+    fn a_source_is_silent_since_it_was_heard_last_or_since_the_start() {
+        let figures = figures();
+        assert_told(&text(&figures, 30, None), r#"hook_silence_seconds{source="gitlab"} 30.0"#);
+        figures.arrived("gitlab", "unauthenticated", None);
+        assert_told(&text(&figures, 31, None), r#"hook_silence_seconds{source="gitlab"} 31.0"#);
+        figures.arrived("gitlab", "stored", Some(at(40)));
+        let told = text(&figures, 50, None);
+        assert_told(&told, r#"hook_silence_seconds{source="gitlab"} 10.0"#);
+        assert_told(&told, r#"deliveries_total{source="gitlab",outcome="stored"} 1"#);
+        assert_told(&text(&figures, 39, None), r#"hook_silence_seconds{source="gitlab"} 0.0"#);
+    }
+
+    #[test]
+    fn only_what_was_done_is_measured_and_every_attempt_is_counted() {
+        let figures = figures();
+        figures.attempted(&event(), Attempt::Stopped, at(1));
+        figures.attempted(&event(), Attempt::Done, at(2));
+        figures.attempted(&release(), Attempt::Done, at(7));
+        figures.attempted(&release(), Attempt::GivenUp, at(9));
+        figures.attempted(&look(), Attempt::Done, at(3));
+        let told = text(&figures, 10, None);
+        assert_told(&told, r#"job_attempts_total{lane="decide",outcome="stopped"} 1"#);
+        assert_told(&told, r#"job_attempts_total{lane="gate",outcome="given_up"} 1"#);
+        assert_told(&told, "decision_seconds_sum 2.0");
+        assert_told(&told, "decision_seconds_count 1");
+        assert_told(&told, r#"delivery_seconds_sum{lane="gate"} 7.0"#);
+        assert_told(&told, r#"delivery_seconds_bucket{le="10.0",lane="gate"} 1"#);
+        assert!(!told.contains(r#"delivery_seconds_count{lane="look"}"#), "{told}");
+    }
+
+    #[test]
+    fn calls_are_counted_and_a_limit_is_what_was_told_last() {
+        let figures = figures();
+        let meter = figures.meter(&ForgeName::new("gitlab"));
+        for (status, remaining) in
+            [(Some(200), Some(("core", 9))), (Some(429), Some(("core", 0))), (None, Some(("a\"b", 1)))]
+        {
+            meter.called(&MeteredCall { method: "GET", status, remaining });
+        }
+        let told = text(&figures, 1, None);
+        for class in ["2xx", "4xx", "none"] {
+            let line = format!(r#"forge_calls_total{{forge="gitlab",method="GET",status="{class}"}} 1"#);
+            assert_told(&told, &line);
+        }
+        assert_told(&told, r#"forge_calls_remaining{forge="gitlab",limit="core"} 0"#);
+        assert_told(&told, r#"forge_calls_remaining{forge="gitlab",limit="other"} 1"#);
+    }
+
+    #[test]
+    fn a_backlog_that_cannot_be_read_leaves_no_old_figure() {
+        let figures = figures();
+        let load = LaneLoad { lane: Lane::Reply, jobs: 3, due_since: Some(at(10)) };
+        let told = text(&figures, 25, Some(&Backlog { lanes: vec![load], dead: 2 }));
+        assert_told(&told, r#"jobs{lane="reply"} 3"#);
+        assert_told(&told, r#"oldest_due_job_age_seconds{lane="reply"} 15.0"#);
+        assert_told(&told, "dead_letters{} 2");
+        let told = text(&figures, 26, None);
+        for name in
+            ["countersign_jobs{", "countersign_oldest_due_job_age_seconds{", "countersign_dead_letters{"]
+        {
+            assert!(!told.lines().any(|line| line.starts_with(name)), "{name}\n{told}");
+        }
+    }
 }

@@ -180,16 +180,20 @@ impl Worker {
             Err(_) => Err(Stopped::OutOfTime),
         };
         let job = &task.job;
-        let Err(stopped) = outcome else {
-            tracing::debug!(key = job.key, "job done");
-            self.app.figures.attempted(job, Attempt::Done, self.app.clock.now());
-            return;
+        let attempt = match outcome {
+            Ok(()) => {
+                tracing::debug!(key = job.key, "job done");
+                Attempt::Done
+            }
+            Err(stopped) => {
+                tracing::info!(key = job.key, attempts = job.attempts, error = %stopped, "job stopped");
+                self.after(&task, stopped).await.unwrap_or_else(|error| {
+                    tracing::error!(%error, "giving a job back; its lease will run out");
+                    Attempt::Stopped
+                })
+            }
         };
-        tracing::info!(key = job.key, attempts = job.attempts, error = %stopped, "job stopped");
-        self.app.figures.attempted(job, Attempt::Stopped, self.app.clock.now());
-        if let Err(error) = self.after(&task, stopped).await {
-            tracing::error!(%error, "giving a job back; its lease will run out");
-        }
+        self.app.figures.attempted(job, attempt, self.app.clock.now());
     }
 
     async fn attempt(&self, task: &Task) -> Result<(), Stopped> {
@@ -235,26 +239,26 @@ impl Worker {
     }
 
     /// What follows from a failed attempt.
-    async fn after(&self, task: &Task, stopped: Stopped) -> Result<(), StoreError> {
+    async fn after(&self, task: &Task, stopped: Stopped) -> Result<Attempt, StoreError> {
         let now = self.app.clock.now();
         let job = &task.job;
         let why = stopped.to_string();
         match stopped {
-            Stopped::Commit(CommitError::LeaseLost) => Ok(()),
+            Stopped::Commit(CommitError::LeaseLost) => Ok(Attempt::Stopped),
             Stopped::Commit(CommitError::Held | CommitError::Conflict | CommitError::AlreadyTaken) => {
-                self.app.store.postpone(&job.lease, now + growing(now, job), &why, true).await
+                self.later(job, now + growing(now, job), &why, true).await
             }
             // Its own turn comes later; what is more urgent goes on.
             Stopped::Forge(Failure::HeldBack { wait }) => {
                 let wait = SignedDuration::try_from(wait).unwrap_or(LONGEST).clamp(SOON, LONGEST);
-                self.app.store.postpone(&job.lease, now + wait, &why, true).await
+                self.later(job, now + wait, &why, true).await
             }
             Stopped::Forge(Failure::Unavailable { retry_after: Some(wait), .. }) => {
                 // A time that is over already (a clock ahead of the forge's) is no leave to call at once.
                 let wait = SignedDuration::try_from(wait).unwrap_or(LONGEST);
                 let until = now + wait.clamp(SOON, SignedDuration::from_hours(1));
                 self.app.store.pause(&job.forge, until).await?;
-                self.app.store.postpone(&job.lease, until, &why, true).await
+                self.later(job, until, &why, true).await
             }
             Stopped::Forge(Failure::Unreadable(_)) | Stopped::OutOfTime if is_poisoned(job) => {
                 self.bury(job, now, &why).await
@@ -272,35 +276,48 @@ impl Worker {
         }
     }
 
+    /// Gives a job back; `uncounted` as in [`postpone`].
+    ///
+    /// [`postpone`]: crate::ports::store::Store::postpone
+    async fn later(
+        &self,
+        job: &LeasedJob,
+        run_at: Timestamp,
+        why: &str,
+        uncounted: bool,
+    ) -> Result<Attempt, StoreError> {
+        self.app.store.postpone(&job.lease, run_at, why, uncounted).await?;
+        Ok(Attempt::Stopped)
+    }
+
     async fn retry(
         &self,
         job: &LeasedJob,
         now: Timestamp,
         why: &str,
         at_least: SignedDuration,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Attempt, StoreError> {
         let old = job.created_at + GIVE_UP < now && job.attempts > 10;
         if (old || job.attempts >= MOST_ATTEMPTS) && may_die(&job.work) {
             return self.bury(job, now, why).await;
         }
         let wait = backoff(job.attempts).max(at_least);
-        self.app.store.postpone(&job.lease, now + wait, why, false).await
+        self.later(job, now + wait, why, false).await
     }
 
     /// The forge said no where no use case expected it: trying again won't help, except at the gate,
     /// where jobs never die while the deployment is open.
-    async fn hopeless(&self, job: &LeasedJob, now: Timestamp, why: &str) -> Result<(), StoreError> {
+    async fn hopeless(&self, job: &LeasedJob, now: Timestamp, why: &str) -> Result<Attempt, StoreError> {
         if may_die(&job.work) {
             self.bury(job, now, why).await
         } else {
-            self.app.store.postpone(&job.lease, now + LONGEST, why, false).await
+            self.later(job, now + LONGEST, why, false).await
         }
     }
 
     /// A dead letter stays visible; a dead command is answered.
-    async fn bury(&self, job: &LeasedJob, now: Timestamp, why: &str) -> Result<(), StoreError> {
+    async fn bury(&self, job: &LeasedJob, now: Timestamp, why: &str) -> Result<Attempt, StoreError> {
         tracing::error!(key = job.key, why, "a job was given up");
-        self.app.figures.attempted(job, Attempt::GivenUp, now);
         let mut commit = Commit::at(now);
         commit.finish = Some(Finish::Dead(job.lease.clone(), why.to_owned()));
         if let Some((to, whom)) = unanswered(&job.work) {
@@ -310,14 +327,14 @@ impl Worker {
         // Polling finds the comment again: it was answered, once.
         commit.commands.extend(given_up(&job.work));
         match self.app.store.commit(commit).await {
+            Ok(()) => Ok(Attempt::GivenUp),
             Err(CommitError::Store(error)) => Err(error),
-            Ok(())
-            | Err(
+            Err(
                 CommitError::Conflict
                 | CommitError::AlreadyTaken
                 | CommitError::LeaseLost
                 | CommitError::Held,
-            ) => Ok(()),
+            ) => Ok(Attempt::Stopped),
         }
     }
 }

@@ -442,6 +442,18 @@ mod tests {
         assert_eq!(answer(headers, "").retry_after(now), seconds.map(Duration::from_secs));
     }
 
+    #[rstest]
+    #[case(&[("x-ratelimit-remaining", "4999"), ("x-ratelimit-resource", "core")], Some(("core", 4999)))]
+    #[case(&[("ratelimit-remaining", " 12 ")], Some(("", 12)))]
+    #[case(&[("ratelimit-remaining", "many"), ("ratelimit-name", "throttle_authenticated_api")], None)]
+    #[case(&[], None)]
+    fn what_is_left_of_a_limit_is_read(
+        #[case] headers: &[(&'static str, &'static str)],
+        #[case] left: Option<(&str, u64)>,
+    ) {
+        assert_eq!(answer(headers, "").remaining(), left);
+    }
+
     #[test]
     fn a_page_is_never_taken_for_json() {
         assert_eq!(answer(&[("content-type", "text/html")], "{}").json(), None);

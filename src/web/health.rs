@@ -110,8 +110,8 @@ pub(super) enum Arrival {
 }
 
 impl Arrival {
-    /// Whether its sender has proved who they are.
-    pub(super) fn is_verified(self) -> bool {
+    /// Whether its source was heard: it is authentic, readable and dealt with.
+    pub(super) fn is_heard(self) -> bool {
         match self {
             Self::Stored | Self::Duplicate | Self::Ignored => true,
             Self::Unauthenticated | Self::Unreadable | Self::TooLarge | Self::TooSlow | Self::NotStored => {

@@ -55,8 +55,8 @@ pub(super) async fn receive(
             (Err(refused), arrival)
         }
     };
-    let verified = arrival.is_verified().then(|| web.app.clock.now());
-    web.app.figures.arrived(&name, arrival.label(), verified);
+    let heard = arrival.is_heard().then(|| web.app.clock.now());
+    web.app.figures.arrived(&name, arrival.label(), heard);
     answer
 }
 

@@ -1,11 +1,18 @@
 //! What those see who look after a running server: figures, and a log that follows a delivery and holds no secret.
 
+use crate::story::gitlab::World;
+use crate::story::stage::Switches;
+use crate::story::world::ONE_MAINTAINER;
 use countersign::cli::wiring::SystemClock;
+use countersign::domain::effect::Look;
+use countersign::domain::id::ForgeName;
 use countersign::ports::clock::Clock as _;
+use countersign::ports::store::{Commit, Lane, NewJob, Work};
 use countersign::sim::github::{App, GitHub};
 use countersign::sim::gitlab::{
     ApprovalRule, GitLab, Iid, JobSpec, Level, NewHook, NewPipeline, ProjectId, ProtectedEnvironment, UserId,
 };
+use jiff::SignedDuration;
 use rstest::rstest;
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -137,7 +144,7 @@ impl Watched {
     fn start(config: &Path, format: &str) -> Self {
         let mut command = Command::new(assert_cmd::cargo::cargo_bin("countersign"));
         command.args(["--log-format", format, "serve", "--config"]).arg(config);
-        command.env("RUST_LOG", "trace").env("NO_PROXY", "127.0.0.1");
+        command.env("RUST_LOG", "trace,octocrab=trace").env("NO_PROXY", "127.0.0.1");
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
         let (sender, lines) = channel();
@@ -224,20 +231,66 @@ fn a_journey_is_measured_and_logged_from_hook_to_effect_without_a_secret(#[case]
     }
 
     assert!(server.log.iter().any(|line| line.contains("TRACE")), "nothing is logged at this level");
-    assert_eq!(scraped(&address), described());
+    let figures = scrape(&address);
+    assert_eq!(names(&figures), described());
+    for told in [
+        r#"countersign_deliveries_total{source="gitlab",outcome="stored"} "#,
+        r#"countersign_job_attempts_total{lane="gate",outcome="done"} "#,
+        "countersign_decision_seconds_count ",
+        r#"countersign_delivery_seconds_count{lane="gate"} "#,
+        r#"countersign_forge_calls_total{forge="gitlab",method="POST",status="2xx"} "#,
+        r#"countersign_forge_calls_total{forge="github",method="GET",status="2xx"} "#,
+        r#"countersign_forge_calls_remaining{forge="github",limit="core"} "#,
+    ] {
+        let value = figures.lines().find_map(|line| line.strip_prefix(told));
+        assert!(value.is_some_and(|value| value.parse::<f64>().unwrap() > 0.0), "{told}\n{figures}");
+    }
     for secret in outside.secrets() {
         let leak = server.log.iter().find(|line| line.contains(secret));
         assert_eq!(leak, None, "{secret} is told");
     }
 }
 
-/// Names of the figures in a scrape, without what Prometheus adds to them.
-fn scraped(address: &str) -> BTreeSet<String> {
+/// Its last attempt is the one that gives it up, not another one.
+#[tokio::test]
+async fn a_job_that_is_given_up_counts_each_of_its_attempts_once() {
+    let world = World::new(Some(ONE_MAINTAINER), &Switches::default()).await;
+    let (forge, now) = (ForgeName::new("not-configured"), world.clock.time());
+    let work =
+        Work::Look(Look::Project { forge: forge.clone(), project: countersign::domain::id::ProjectId(30) });
+    // So old that it is given up once it has failed often enough.
+    let mut commit = Commit::at(now - SignedDuration::from_hours(25));
+    let (lane, key) = (Lane::React, "k".to_owned());
+    commit.jobs.push(NewJob { lane, key, forge, work, run_at: now, order: now, dedupe: None, cause: None });
+    world.store().commit(commit).await.unwrap();
+    world.settle().await;
+    world.advance(30 * 60).await;
+
+    let letter = world.store().jobs(true, 0, 10).await.unwrap().remove(0);
+    let address = world.address.to_string();
+    let figures = tokio::task::spawn_blocking(move || scrape(&address)).await.unwrap();
+    for (outcome, attempts) in [("stopped", letter.attempts - 1), ("given_up", 1)] {
+        let wanted =
+            format!(r#"countersign_job_attempts_total{{lane="react",outcome="{outcome}"}} {attempts}"#);
+        assert!(figures.lines().any(|told| told == wanted), "{wanted}\n{figures}");
+    }
+    assert!(figures.contains("countersign_dead_letters{} 1"), "{figures}");
+    assert!(world.store().discard(letter.id).await.unwrap());
+    world.finish().await;
+}
+
+/// What Prometheus reads.
+fn scrape(address: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     write!(stream, "GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
-    let names = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    text
+}
+
+/// The figures' names, without what Prometheus adds to them.
+fn names(figures: &str) -> BTreeSet<String> {
+    let names = figures.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     names.map(|line| line.split(' ').next().unwrap().to_owned()).collect()
 }
 
