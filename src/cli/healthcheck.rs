@@ -21,10 +21,10 @@ const USUAL: &str = "http://127.0.0.1:8080/readyz";
 
 #[derive(Args)]
 pub(super) struct HealthcheckArgs {
-    /// Ask here, by plain HTTP, instead of port 8080 of this machine
-    #[arg(long, value_name = "URL", conflicts_with = "file")]
+    /// Ask here, by plain HTTP; without any of these options, port 8080 of this machine
+    #[arg(long, value_name = "URL")]
     url: Option<Url>,
-    /// Ask where the server of this configuration listens
+    /// Ask where the server of this configuration listens, unless there is a --url
     #[arg(long = "config", value_name = "FILE", env = "COUNTERSIGN_CONFIG", hide_env_values = true)]
     file: Option<PathBuf>,
 }

@@ -1,8 +1,7 @@
 //! `countersign jobs`: what waits, and what was given up.
 
-use super::audit::with_store;
 use super::wiring::SystemClock;
-use super::{ConfigArgs, Outcome, say};
+use super::{ConfigArgs, Outcome, say, with_store};
 use crate::app::letters::{self, kind, lane_name};
 use crate::ports::clock::Clock as _;
 use crate::ports::store::{Store, StoredJob};
@@ -141,7 +140,7 @@ fn table(jobs: &[StoredJob]) -> io::Result<()> {
     for job in jobs {
         let Line { id, state, lane, kind, key, attempts, since, why, .. } = Line::new(job);
         let since = since.strftime("%Y-%m-%dT%H:%M:%SZ");
-        let why = plain(why.unwrap_or("not tried yet"));
+        let why = plain(why.unwrap_or(if attempts == 0 { "not tried yet" } else { "no failure" }));
         writeln!(
             out,
             "{id:>8}  {state:7}  {lane:6}  {kind:24}  {attempts:>8}  {since}  {}: {why}",

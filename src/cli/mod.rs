@@ -18,14 +18,18 @@ mod serve;
 pub mod wiring;
 
 use crate::config::{self, Config};
+use crate::ports::store::Store;
 use clap::{Args, Parser, Subcommand};
 use std::fmt::Display;
 use std::future::Future;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio_util::task::TaskTracker;
 use tracing_subscriber::filter::LevelFilter;
+use wiring::SystemClock;
 
 /// How long what ignores the end may still hold it up.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
@@ -168,4 +172,17 @@ fn block_on<T>(work: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trou
     let outcome = runtime.block_on(work);
     runtime.shutdown_timeout(LAST_MOMENT);
     outcome
+}
+
+/// Works on the configured store, beside a process that may serve from it.
+fn with_store(config: &ConfigArgs, work: impl AsyncFnOnce(&dyn Store) -> Outcome) -> Outcome {
+    let config = config.load()?;
+    block_on(async {
+        let tasks = TaskTracker::new();
+        let opened = wiring::open_beside(&config, Arc::new(SystemClock), &tasks).await;
+        let store = opened.map_err(Trouble::unusable)?;
+        let outcome = work(store.as_ref()).await;
+        store.close().await;
+        outcome
+    })
 }

@@ -199,7 +199,7 @@ pub enum RunError {
     WorkerEnded,
 }
 
-/// The store beside a process that may serve from it: nothing is created, changed or locked.
+/// The store beside a process that may serve from it: nothing is created, migrated or locked.
 pub async fn open_beside(
     config: &Config,
     clock: Arc<dyn Clock>,

@@ -13,6 +13,10 @@ fn a_ready_server_is_healthy_by_its_address_and_by_its_configuration() {
     assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (0, "ready\n", ""));
     let by_configuration = desk.run(&["healthcheck"]);
     assert_eq!((by_configuration.code, by_configuration.err.as_str()), (0, ""));
+    // As in the image, where the variable is always set.
+    let (elsewhere, mut both) = (Desk::listening_on("127.0.0.1:9"), countersign());
+    both.env("COUNTERSIGN_CONFIG", elsewhere.config()).args(["healthcheck", "--url", &by_address]);
+    assert_eq!(crate::cli::ran(&mut both).code, 0, "the address goes before the configuration");
     assert_eq!(serving.end("-TERM").0, 0);
 
     let gone = desk.run(&["healthcheck"]);
