@@ -185,6 +185,11 @@ impl Serving {
     pub(crate) fn begin(config: &Path, arguments: &[&str], word: &str) -> Self {
         let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("countersign"));
         command.arg("serve").args(arguments).arg("--config").arg(config).env_remove("RUST_LOG");
+        Self::watch(command, word)
+    }
+
+    /// Runs a command that serves, until its log says this word; its address is the end of that line.
+    pub(crate) fn watch(mut command: std::process::Command, word: &str) -> Self {
         let mut child = command.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use toml::{Table, Value};
+
+const UNIT: &str = "config/countersign.service";
 
 /// The lines of the Dockerfile, continued ones joined, comments left out.
 fn dockerfile() -> Vec<String> {
@@ -68,8 +70,30 @@ fn everything_that_the_image_is_built_from_is_there_and_is_sent() {
         copied.extend(words[..words.len() - 1].iter().copied());
     }
     assert_eq!(sent, copied);
-    for path in copied {
+    for path in &copied {
         assert!(Path::new(path).exists(), "there is no {path}");
+    }
+    let mut source = Vec::new();
+    rust_files(Path::new("src"), &mut source);
+    for file in source {
+        for piece in fs::read_to_string(&file).unwrap().split("include_str!(\"").skip(1) {
+            let included = file.parent().unwrap().join(piece.split('"').next().unwrap());
+            let included = included.canonicalize().unwrap();
+            let inside = included.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap();
+            assert!(copied.iter().any(|path| inside.starts_with(path)), "the build needs {inside:?}");
+        }
+    }
+}
+
+/// What is built into the binary, without its tests.
+fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && path.file_name().is_some_and(|name| name != "tests") {
+            rust_files(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("tests.rs") {
+            files.push(path);
+        }
     }
 }
 
@@ -139,8 +163,7 @@ fn fly_gets_keys_that_it_knows_and_what_the_image_has() {
 }
 
 /// `systemd-analyze` on the unit, with a binary that is there.
-fn analyze(words: &[&str]) -> Option<(bool, String)> {
-    let unit = fs::read_to_string("config/countersign.service").unwrap();
+fn analyze(unit: &str, words: &[&str]) -> Option<(bool, String)> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("countersign.service");
     fs::write(&file, unit.replace("/usr/local/bin/countersign", env!("CARGO_BIN_EXE_countersign"))).unwrap();
@@ -158,16 +181,26 @@ fn analyze(words: &[&str]) -> Option<(bool, String)> {
 
 #[test]
 fn the_unit_is_sound() {
-    if let Some((sound, text)) = analyze(&["verify", "--man=no"]) {
+    if let Some((sound, text)) = analyze(&fs::read_to_string(UNIT).unwrap(), &["verify", "--man=no"]) {
         assert!(sound, "{text}");
         assert!(!text.contains("countersign.service:"), "{text}");
+    }
+}
+
+/// A key that systemd doesn't know is a warning of its, and would protect from nothing.
+#[test]
+fn a_key_that_systemd_does_not_know_is_found() {
+    let unit = fs::read_to_string(UNIT).unwrap().replace("ProtectHome=", "ProtectHouse=");
+    if let Some((_, text)) = analyze(&unit, &["verify", "--man=no"]) {
+        assert!(text.contains("countersign.service:"), "{text}");
     }
 }
 
 /// systemd's own measure of what a service could do: 0 nothing, 100 everything.
 #[test]
 fn the_unit_may_do_little() {
-    if let Some((little, text)) = analyze(&["security", "--offline=true", "--threshold=20"]) {
+    let asked = ["security", "--offline=true", "--threshold=20"];
+    if let Some((little, text)) = analyze(&fs::read_to_string(UNIT).unwrap(), &asked) {
         assert!(little, "{text}");
     }
 }

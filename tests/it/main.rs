@@ -10,6 +10,7 @@
 mod attacks;
 mod attacks_github;
 mod backup;
+mod bare_root;
 mod calls;
 mod calls_github;
 mod cli;
