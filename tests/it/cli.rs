@@ -241,6 +241,15 @@ impl Drop for Serving {
 }
 
 #[test]
+fn what_the_log_is_not_asked_about_stays_as_it_is() {
+    let desk = Desk::new();
+    let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("countersign"));
+    command.args(["serve", "--config"]).arg(desk.config()).env("RUST_LOG", "hyper=warn");
+    let (code, log) = Serving::watch(command, "listening on http://").end("-TERM");
+    assert_eq!(code, 0, "{log}");
+}
+
+#[test]
 fn serve_starts_without_its_forge_and_a_signal_ends_it() {
     for signal in ["-TERM", "-INT"] {
         let serving = Serving::start(&Desk::new());
