@@ -327,8 +327,8 @@ impl App {
     pub fn effect(&self, effect: Effect, order: Timestamp) -> Result<NewJob, Stopped> {
         let (lane, key, dedupe) = address(&effect);
         let platform = self.platform_of(&effect)?;
-        let run_at = self.clock.now();
-        Ok(NewJob { lane, key, platform, work: Work::Effect(effect), run_at, order, dedupe })
+        let (work, run_at, cause) = (Work::Effect(effect), self.clock.now(), self.cause.clone());
+        Ok(NewJob { lane, key, platform, work, run_at, order, dedupe, cause })
     }
 
     /// The forge or chat that an effect is for. One that the configuration no longer has is an error.
@@ -362,6 +362,7 @@ impl App {
             run_at,
             order: run_at,
             dedupe,
+            cause: self.cause.clone(),
         }
     }
 }

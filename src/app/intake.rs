@@ -54,6 +54,7 @@ impl App {
         let delivery =
             NewDelivery { source: source.to_owned(), id: id.clone(), digest, events, received_at: now };
         let accepted = self.store.accept(delivery).await?;
+        tracing::debug!(source, delivery = id, ?accepted, "a delivery is on disk");
         if let (Some(form), Accepted::Stored) = (form, accepted)
             && !self.is_opened(&form).await
         {

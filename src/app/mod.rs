@@ -12,6 +12,8 @@
 //! * [`deliver`], [`cast`], [`talk`] and [`notices`]: effects: release, reject; votes in a person's name; cards, answers and
 //!   reactions on forges; messages and answers in chats.
 //! * [`recheck`]: looks again, so that what was lost or done elsewhere ends in the same state.
+//! * [`figures`]: what is measured.
+//! * [`letters`]: what waits and what was given up, for those who look after the server.
 //! * [`audit`]: walks the whole ledger and checks its chains.
 
 pub mod audit;
@@ -20,8 +22,10 @@ pub mod channel;
 pub mod chatted;
 pub mod commands;
 pub mod deliver;
+pub mod figures;
 pub mod gather;
 pub mod intake;
+pub mod letters;
 pub mod links;
 pub mod notices;
 pub mod observe;
@@ -45,6 +49,7 @@ use crate::ports::clock::Clock;
 use crate::ports::failure::Failure;
 use crate::ports::forge::{Forge, HookLog};
 use crate::ports::store::{CommitError, Store, StoreError};
+use figures::Figures;
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -64,6 +69,10 @@ pub struct App {
     pub chats: Arc<BTreeMap<ChatName, ChatDesk>>,
     /// Every `[[person]]`.
     pub people: Arc<People>,
+    /// The delivery that everything now follows from, if one caused it. It goes into each job that is written.
+    pub cause: Option<String>,
+    /// What is measured.
+    pub figures: Arc<Figures>,
 }
 
 /// One forge with its settings.
@@ -129,6 +138,11 @@ pub enum Stopped {
 }
 
 impl App {
+    /// The same on behalf of a delivery.
+    pub fn caused_by(&self, delivery: Option<&str>) -> Self {
+        Self { cause: delivery.map(str::to_owned), ..self.clone() }
+    }
+
     /// The forge of this name.
     pub fn desk(&self, forge: &ForgeName) -> Result<&Desk, Stopped> {
         self.desks.get(forge).ok_or_else(|| Stopped::NoSuchForge(forge.clone()))

@@ -396,5 +396,6 @@ fn polled(comment: &Comment, now: Timestamp) -> NewJob {
         order: comment.created_at,
         dedupe: Some(format!("comment:{}", comment.at.key())),
         work: Work::Event(event),
+        cause: None,
     }
 }

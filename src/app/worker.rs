@@ -1,5 +1,7 @@
 //! The worker: leases jobs, hands each to its use case, and decides what follows from a failure.
 
+use super::figures::Attempt;
+use super::letters::{kind, lane_name};
 use super::{App, Stopped};
 use crate::app::open::Told;
 use crate::domain::actor::Account;
@@ -18,6 +20,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 
 /// How long a job is ours. A crashed worker's jobs are taken up by another after this.
 const LEASE: SignedDuration = SignedDuration::from_secs(60);
@@ -157,8 +160,19 @@ impl Worker {
         }
     }
 
+    /// Everything that is logged meanwhile tells the job, and the delivery that it follows from.
     async fn work(&self, job: LeasedJob) {
-        let task = Task::new(job);
+        let span = tracing::info_span!(
+            "job",
+            delivery = job.cause.as_deref(),
+            job = job.lease.job,
+            lane = lane_name(job.lane),
+            kind = kind(&job.work)
+        );
+        self.work_on(Task::new(job)).instrument(span).await;
+    }
+
+    async fn work_on(&self, task: Task) {
         let outcome = match tokio::time::timeout_at(task.deadline, self.attempt(&task)).await {
             Ok(Err(Stopped::Forge(Failure::NotFound))) if only_looks(&task.job.work) => {
                 self.app.done(&task).await
@@ -166,17 +180,25 @@ impl Worker {
             Ok(outcome) => outcome,
             Err(_) => Err(Stopped::OutOfTime),
         };
-        if let Err(stopped) = outcome {
-            let job = &task.job;
-            tracing::info!(job = job.lease.job, lane = ?job.lane, key = job.key, attempts = job.attempts, error = %stopped, "job stopped");
-            if let Err(error) = self.after(&task, stopped).await {
-                tracing::error!(job = task.job.lease.job, %error, "giving a job back; its lease will run out");
+        let job = &task.job;
+        let attempt = match outcome {
+            Ok(()) => {
+                tracing::debug!(key = job.key, "job done");
+                Attempt::Done
             }
-        }
+            Err(stopped) => {
+                tracing::info!(key = job.key, attempts = job.attempts, error = %stopped, "job stopped");
+                self.after(&task, stopped).await.unwrap_or_else(|error| {
+                    tracing::error!(%error, "giving a job back; its lease will run out");
+                    Attempt::Stopped
+                })
+            }
+        };
+        self.app.figures.attempted(job, attempt, self.app.clock.now());
     }
 
     async fn attempt(&self, task: &Task) -> Result<(), Stopped> {
-        let app = &self.app;
+        let app = &self.app.caused_by(task.job.cause.as_deref());
         match &task.job.work {
             Work::Event(Event::Commented { comment, heard, .. }) => app.react(task, comment, heard).await,
             Work::Event(Event::DeploymentChanged { forge, project, native, blocked_at }) => {
@@ -225,26 +247,26 @@ impl Worker {
     }
 
     /// What follows from a failed attempt.
-    async fn after(&self, task: &Task, stopped: Stopped) -> Result<(), StoreError> {
+    async fn after(&self, task: &Task, stopped: Stopped) -> Result<Attempt, StoreError> {
         let now = self.app.clock.now();
         let job = &task.job;
         let why = stopped.to_string();
         match stopped {
-            Stopped::Commit(CommitError::LeaseLost) => Ok(()),
+            Stopped::Commit(CommitError::LeaseLost) => Ok(Attempt::Stopped),
             Stopped::Commit(CommitError::Held | CommitError::Conflict | CommitError::AlreadyTaken) => {
-                self.app.store.postpone(&job.lease, now + growing(now, job), &why, true).await
+                self.later(job, now + growing(now, job), &why, true).await
             }
             // Its own turn comes later; what is more urgent goes on.
             Stopped::Forge(Failure::HeldBack { wait }) => {
                 let wait = SignedDuration::try_from(wait).unwrap_or(LONGEST).clamp(SOON, LONGEST);
-                self.app.store.postpone(&job.lease, now + wait, &why, true).await
+                self.later(job, now + wait, &why, true).await
             }
             Stopped::Forge(Failure::Unavailable { retry_after: Some(wait), .. }) => {
                 // A time that is over already (a clock ahead of the forge's) is no leave to call at once.
                 let wait = SignedDuration::try_from(wait).unwrap_or(LONGEST);
                 let until = now + wait.clamp(SOON, SignedDuration::from_hours(1));
                 self.app.store.pause(&job.platform, until).await?;
-                self.app.store.postpone(&job.lease, until, &why, true).await
+                self.later(job, until, &why, true).await
             }
             Stopped::Forge(Failure::Unreadable(_)) | Stopped::OutOfTime if is_poisoned(job) => {
                 self.bury(job, now, &why).await
@@ -262,34 +284,48 @@ impl Worker {
         }
     }
 
+    /// Gives a job back; `uncounted` as in [`postpone`].
+    ///
+    /// [`postpone`]: crate::ports::store::Store::postpone
+    async fn later(
+        &self,
+        job: &LeasedJob,
+        run_at: Timestamp,
+        why: &str,
+        uncounted: bool,
+    ) -> Result<Attempt, StoreError> {
+        self.app.store.postpone(&job.lease, run_at, why, uncounted).await?;
+        Ok(Attempt::Stopped)
+    }
+
     async fn retry(
         &self,
         job: &LeasedJob,
         now: Timestamp,
         why: &str,
         at_least: SignedDuration,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Attempt, StoreError> {
         let old = job.created_at + GIVE_UP < now && job.attempts > 10;
         if (old || job.attempts >= MOST_ATTEMPTS) && may_die(&job.work) {
             return self.bury(job, now, why).await;
         }
         let wait = backoff(job.attempts).max(at_least);
-        self.app.store.postpone(&job.lease, now + wait, why, false).await
+        self.later(job, now + wait, why, false).await
     }
 
     /// The forge said no where no use case expected it: trying again won't help, except at the gate,
     /// where jobs never die while the deployment is open.
-    async fn hopeless(&self, job: &LeasedJob, now: Timestamp, why: &str) -> Result<(), StoreError> {
+    async fn hopeless(&self, job: &LeasedJob, now: Timestamp, why: &str) -> Result<Attempt, StoreError> {
         if may_die(&job.work) {
             self.bury(job, now, why).await
         } else {
-            self.app.store.postpone(&job.lease, now + LONGEST, why, false).await
+            self.later(job, now + LONGEST, why, false).await
         }
     }
 
     /// A dead letter stays visible; a dead command is answered.
-    async fn bury(&self, job: &LeasedJob, now: Timestamp, why: &str) -> Result<(), StoreError> {
-        tracing::error!(job = job.lease.job, key = job.key, why, "a job was given up");
+    async fn bury(&self, job: &LeasedJob, now: Timestamp, why: &str) -> Result<Attempt, StoreError> {
+        tracing::error!(key = job.key, why, "a job was given up");
         let mut commit = Commit::at(now);
         commit.finish = Some(Finish::Dead(job.lease.clone(), why.to_owned()));
         if let Some(to) = unanswered_aside(&job.work) {
@@ -298,19 +334,19 @@ impl Worker {
         }
         if let Some((to, whom)) = unanswered(&job.work) {
             let reply = Effect::Reply { to, whom, marker: "gave-up".to_owned(), text: answer::gave_up() };
-            commit.jobs.extend(self.app.effect(reply, now).ok());
+            commit.jobs.extend(self.app.caused_by(job.cause.as_deref()).effect(reply, now).ok());
         }
         // Polling finds the comment again: it was answered, once.
         commit.commands.extend(given_up(&job.work));
         match self.app.store.commit(commit).await {
+            Ok(()) => Ok(Attempt::GivenUp),
             Err(CommitError::Store(error)) => Err(error),
-            Ok(())
-            | Err(
+            Err(
                 CommitError::Conflict
                 | CommitError::AlreadyTaken
                 | CommitError::LeaseLost
                 | CommitError::Held,
-            ) => Ok(()),
+            ) => Ok(Attempt::Stopped),
         }
     }
 }
@@ -368,7 +404,7 @@ fn given_up(work: &Work) -> Option<TakenCommand> {
         line: TakenCommand::WHOLE,
         by,
         at: *at,
-        outcome: "given up".to_owned(),
+        outcome: TakenCommand::GIVEN_UP.to_owned(),
         named: true,
     })
 }

@@ -1,7 +1,6 @@
 //! `countersign audit`: the ledger, checked or handed out.
 
-use super::wiring::{self, SystemClock};
-use super::{ConfigArgs, Outcome, Trouble, block_on, say};
+use super::{ConfigArgs, Outcome, Trouble, say, with_store};
 use crate::app::audit::{self, Walk};
 use crate::domain::actor::Account;
 use crate::domain::id::DeploymentId;
@@ -15,8 +14,6 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
-use tokio_util::task::TaskTracker;
 
 #[derive(Subcommand)]
 pub(super) enum AuditCommand {
@@ -52,19 +49,6 @@ pub(super) fn run(command: &AuditCommand) -> Outcome {
         AuditCommand::Verify { config } => with_store(config, async |store| verify(store).await),
         AuditCommand::Export(args) => with_store(&args.config, async |store| export(store, args).await),
     }
-}
-
-/// Beside a process that serves: nothing is locked.
-fn with_store(config: &ConfigArgs, work: impl AsyncFnOnce(&dyn Store) -> Outcome) -> Outcome {
-    let config = config.load()?;
-    block_on(async {
-        let tasks = TaskTracker::new();
-        let opened = wiring::open_beside(&config, Arc::new(SystemClock), &tasks).await;
-        let store = opened.map_err(Trouble::unusable)?;
-        let outcome = work(store.as_ref()).await;
-        store.close().await;
-        outcome
-    })
 }
 
 async fn verify(store: &dyn Store) -> Outcome {

@@ -40,9 +40,6 @@ pub(super) fn start(args: &LogArgs, level: LevelFilter) {
 #[expect(clippy::disallowed_methods, reason = "where the log is set up, its variable is read")]
 fn filter(level: LevelFilter) -> EnvFilter {
     let asked = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_default();
-    let filter = EnvFilter::builder().with_default_directive(level.into()).parse_lossy(&asked);
-    match "octocrab=off".parse() {
-        Ok(quiet) if !asked.contains("octocrab") => filter.add_directive(quiet),
-        Ok(_) | Err(_) => filter,
-    }
+    // What is asked comes last, so it wins. A default directive would count only where nothing else is said.
+    EnvFilter::builder().parse_lossy(format!("{level},octocrab=off,{asked}"))
 }

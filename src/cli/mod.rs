@@ -1,7 +1,7 @@
 //! The command line. Results go to stdout, the log and what went wrong to stderr.
 //!
 //! * [`wiring`]: the only file that names every adapter.
-//! * `serve`, `check`, `migrate`, `audit`: one file for each command.
+//! * `serve`, `check`, `migrate`, `audit`, `jobs`, `healthcheck`: one file for each command.
 //! * `demo`: the true server against a simulated world, to be played or told.
 //! * `log`: where the log goes and how it looks.
 //!
@@ -10,20 +10,26 @@
 mod audit;
 mod check;
 mod demo;
+mod healthcheck;
+mod jobs;
 mod log;
 mod migrate;
 mod serve;
 pub mod wiring;
 
 use crate::config::{self, Config};
+use crate::ports::store::Store;
 use clap::{Args, Parser, Subcommand};
 use std::fmt::Display;
 use std::future::Future;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio_util::task::TaskTracker;
 use tracing_subscriber::filter::LevelFilter;
+use wiring::SystemClock;
 
 /// How long what ignores the end may still hold it up.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
@@ -51,6 +57,11 @@ enum Command {
     /// Check or export the ledger of decisions
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Show, retry or drop what the server has given up
+    #[command(subcommand)]
+    Jobs(jobs::JobsCommand),
+    /// Ask the server whether it is ready: exit code 0 if so
+    Healthcheck(healthcheck::HealthcheckArgs),
 }
 
 impl Command {
@@ -58,7 +69,10 @@ impl Command {
     fn log_level(&self) -> LevelFilter {
         match self {
             Self::Demo(_) => LevelFilter::ERROR,
-            Self::Serve(_) | Self::Check(_) | Self::Migrate(_) | Self::Audit(_) => LevelFilter::INFO,
+            Self::Serve(_) | Self::Check(_) | Self::Migrate(_) | Self::Audit(_) | Self::Jobs(_) => {
+                LevelFilter::INFO
+            }
+            Self::Healthcheck(_) => LevelFilter::WARN,
         }
     }
 }
@@ -122,6 +136,8 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Migrate(args) => migrate::run(&args),
         Command::Audit(command) => audit::run(&command),
+        Command::Jobs(command) => jobs::run(&command),
+        Command::Healthcheck(args) => healthcheck::run(&args),
     };
     match outcome {
         Ok(code) => code,
@@ -156,4 +172,17 @@ fn block_on<T>(work: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trou
     let outcome = runtime.block_on(work);
     runtime.shutdown_timeout(LAST_MOMENT);
     outcome
+}
+
+/// Works on the configured store, beside a process that may serve from it.
+fn with_store(config: &ConfigArgs, work: impl AsyncFnOnce(&dyn Store) -> Outcome) -> Outcome {
+    let config = config.load()?;
+    block_on(async {
+        let tasks = TaskTracker::new();
+        let opened = wiring::open_beside(&config, Arc::new(SystemClock), &tasks).await;
+        let store = opened.map_err(Trouble::unusable)?;
+        let outcome = work(store.as_ref()).await;
+        store.close().await;
+        outcome
+    })
 }

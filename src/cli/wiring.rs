@@ -1,5 +1,6 @@
 //! From a checked configuration to a house that can run: the only file that names every adapter.
 
+use crate::app::figures::Figures;
 use crate::app::worker::Worker;
 use crate::app::{App, Desk, Stopped, Ways};
 use crate::config::{Config, GitHub, GitLab, MergeRequestApproval, StoreUrl};
@@ -110,13 +111,15 @@ pub async fn build_by(
     let around = Surroundings::new(Arc::clone(&clock), tasks.clone());
     let store = open(&config.store, Access::Serve, around, lease_time).await.map_err(BuildError::Store)?;
     let http = Http::new(http::Limits::default())?;
+    let figures = Arc::new(Figures::new(names(config), clock.now()));
+    let metered = |name: &ForgeName| http.metered(figures.meter(&name.into()));
     let (mut desks, mut sources) = (BTreeMap::new(), Sources::new());
     for settings in &config.gitlab {
-        desks.insert(settings.name.clone(), gitlab_desk(settings, &http, &clock)?);
+        desks.insert(settings.name.clone(), gitlab_desk(settings, &metered(&settings.name), &clock)?);
         sources.insert(settings.name.to_string(), gitlab_inbound(settings)?);
     }
     for settings in &config.github {
-        desks.insert(settings.name.clone(), github_desk(settings, &http, &clock)?);
+        desks.insert(settings.name.clone(), github_desk(settings, &metered(&settings.name), &clock)?);
         sources.insert(settings.name.to_string(), github_inbound(settings)?);
     }
     let policies = Arc::new(config.policies.clone());
@@ -127,12 +130,20 @@ pub async fn build_by(
         desks: Arc::new(desks),
         chats: Arc::default(),
         people: Arc::default(),
+        cause: None,
+        figures,
     };
     let (wake, pulse) = (Arc::new(Notify::new()), Arc::new(Pulse::default()));
     store.listen(Arc::clone(&wake));
     let worker = Worker::new(app.clone(), Arc::clone(&wake));
     let router = Web::new(app.clone(), sources, wake, Arc::clone(&pulse)).router();
     Ok(Built { app, worker, router, store, pulse })
+}
+
+/// What deliveries come from.
+fn names(config: &Config) -> impl Iterator<Item = String> {
+    let gitlab = config.gitlab.iter().map(|settings| settings.name.to_string());
+    gitlab.chain(config.github.iter().map(|settings| settings.name.to_string()))
 }
 
 /// What a process does: usually both. Where several share a store, each may do one.
@@ -196,7 +207,7 @@ pub enum RunError {
     WorkerEnded,
 }
 
-/// The store beside a process that may serve from it: nothing is created, changed or locked.
+/// The store beside a process that may serve from it: nothing is created, migrated or locked.
 pub async fn open_beside(
     config: &Config,
     clock: Arc<dyn Clock>,

@@ -1,12 +1,14 @@
 //! The one HTTP client: bounded in time and size, following no redirect, sending to configured places only.
 
 use crate::ports::failure::Failure;
+use crate::ports::meter::{CallMeter, MeteredCall};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
 pub use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
+use std::sync::Arc;
 use std::time::Duration;
 pub use url::Url;
 
@@ -37,7 +39,10 @@ pub struct ClientError(#[from] reqwest::Error);
 
 /// The one client. Cheap to clone; clones share their connections.
 #[derive(Clone, Debug)]
-pub struct Http(reqwest::Client);
+pub struct Http {
+    client: reqwest::Client,
+    meter: Option<Arc<dyn CallMeter>>,
+}
 
 impl Http {
     /// Builds the client, with the system's certificate authorities or, where there are none, the bundled ones.
@@ -51,12 +56,17 @@ impl Http {
                 .collect::<Result<Vec<_>, _>>()?;
             builder(limits).tls_certs_only(bundled).build()
         })?;
-        Ok(Self(client))
+        Ok(Self { client, meter: None })
     }
 
     /// The connections themselves, for a library that sends over them. Its answers are read by [`read`].
     pub fn transport(&self) -> reqwest::Client {
-        self.0.clone()
+        self.client.clone()
+    }
+
+    /// The same client, whose calls are counted here.
+    pub fn metered(&self, meter: Arc<dyn CallMeter>) -> Self {
+        Self { client: self.client.clone(), meter: Some(meter) }
     }
 }
 
@@ -140,14 +150,29 @@ impl Site {
                 "a request to another host than the configured one was held back".into(),
             ));
         }
-        let name = request.name();
-        let reads = request.reads();
+        let method = request.method.clone();
+        let outcome = self.exchange(request).await;
+        self.count(&method, &outcome);
+        outcome
+    }
+
+    async fn exchange(&self, request: Request) -> Result<Answer, Failure> {
+        let (name, reads) = (request.name(), request.reads());
         let response = self.execute(request).await.map_err(|error| not_answered(&error, &name, reads))?;
         read(response, &name, reads).await
     }
 
+    /// Counts a call to this place; for those that a library sent, too.
+    pub fn count(&self, method: &Method, outcome: &Result<Answer, Failure>) {
+        let Some(meter) = &self.http.meter else { return };
+        let answer = outcome.as_ref().ok();
+        let (status, remaining) =
+            (answer.map(|answer| answer.status.as_u16()), answer.and_then(Answer::remaining));
+        meter.called(&MeteredCall { method: method.as_str(), status, remaining });
+    }
+
     async fn execute(&self, request: Request) -> Result<reqwest::Response, reqwest::Error> {
-        let mut builder = self.http.0.request(request.method, request.url).headers(request.headers);
+        let mut builder = self.http.client.request(request.method, request.url).headers(request.headers);
         if let Some(body) = request.body {
             builder = builder.json(&body);
         }
@@ -306,6 +331,16 @@ impl Answer {
         rfc2822::DateTimeParser::new().parse_timestamp(self.header("date")?).ok()
     }
 
+    /// What is left of a limit, and which one, where the other side tells.
+    fn remaining(&self) -> Option<(&str, u64)> {
+        let names =
+            [("x-ratelimit-remaining", "x-ratelimit-resource"), ("ratelimit-remaining", "ratelimit-name")];
+        let left = |header| self.header(header)?.trim().parse().ok();
+        names
+            .into_iter()
+            .find_map(|(count, name)| Some((self.header(name).unwrap_or_default(), left(count)?)))
+    }
+
     /// How long the other side asks us to stay away: `Retry-After` in seconds or as a date, else
     /// `RateLimit-Reset` in Unix seconds. At most one hour.
     pub fn retry_after(&self, now: Timestamp) -> Option<Duration> {
@@ -405,6 +440,18 @@ mod tests {
     ) {
         let now = "2026-11-21T08:00:00Z".parse().unwrap();
         assert_eq!(answer(headers, "").retry_after(now), seconds.map(Duration::from_secs));
+    }
+
+    #[rstest]
+    #[case(&[("x-ratelimit-remaining", "4999"), ("x-ratelimit-resource", "core")], Some(("core", 4999)))]
+    #[case(&[("ratelimit-remaining", " 12 ")], Some(("", 12)))]
+    #[case(&[("ratelimit-remaining", "many"), ("ratelimit-name", "throttle_authenticated_api")], None)]
+    #[case(&[], None)]
+    fn what_is_left_of_a_limit_is_read(
+        #[case] headers: &[(&'static str, &'static str)],
+        #[case] left: Option<(&str, u64)>,
+    ) {
+        assert_eq!(answer(headers, "").remaining(), left);
     }
 
     #[test]

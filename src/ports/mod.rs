@@ -6,5 +6,6 @@ pub mod failure;
 pub mod forge;
 pub mod inbound;
 pub mod inspect;
+pub mod meter;
 pub mod postings;
 pub mod store;

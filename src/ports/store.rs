@@ -132,6 +132,8 @@ pub struct NewJob {
     pub order: Timestamp,
     /// A job with the same mark that has not been leased yet makes this one unnecessary.
     pub dedupe: Option<String>,
+    /// The delivery that it follows from, for the log; `None` where polling found something.
+    pub cause: Option<String>,
 }
 
 /// A job in our hands.
@@ -155,6 +157,35 @@ pub struct LeasedJob {
     pub lease_until: Timestamp,
     /// Why the last attempt did not end it.
     pub last_error: Option<String>,
+    /// The delivery that it follows from.
+    pub cause: Option<String>,
+}
+
+/// A job as it stands in the queue, for those who look after the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredJob {
+    /// Its number.
+    pub id: i64,
+    /// Its lane.
+    pub lane: Lane,
+    /// Its key.
+    pub key: String,
+    /// The forge or chat it talks to.
+    pub platform: PlatformName,
+    /// What to do; `None` if this version can't read it.
+    pub work: Option<Work>,
+    /// How often it was leased.
+    pub attempts: u32,
+    /// When it was written.
+    pub created_at: Timestamp,
+    /// Not before; the end of its lease while it is leased.
+    pub run_at: Timestamp,
+    /// It was given up.
+    pub dead: bool,
+    /// Why the last attempt did not end it.
+    pub last_error: Option<String>,
+    /// The delivery that it follows from.
+    pub cause: Option<String>,
 }
 
 /// Proof of a lease: dead once another lease was given.
@@ -201,7 +232,7 @@ pub struct TakenCommand {
     pub by: UserId,
     /// When, by the platform.
     pub at: Timestamp,
-    /// One word for the log: `approve`, `refused`, `help`…
+    /// A word for the log: `approve`, `refused`, `help`…
     pub outcome: String,
     /// The person is named by a policy of the project (others are answered a limited number of times).
     pub named: bool,
@@ -210,6 +241,9 @@ pub struct TakenCommand {
 impl TakenCommand {
     /// The line of what concerns the whole comment.
     pub const WHOLE: i64 = -1;
+
+    /// The outcome of a comment whose job became a dead letter.
+    pub const GIVEN_UP: &str = "given up";
 
     /// The source of what a pressed button says.
     pub fn press(forge: &ForgeName, press: &str) -> String {
@@ -309,7 +343,32 @@ pub struct KnownProject {
     pub looked_at: Option<Timestamp>,
 }
 
-/// Counts for `readyz`, `check` and tests.
+/// How much waits in one lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LaneLoad {
+    /// Which.
+    pub lane: Lane,
+    /// Jobs that wait or are in work, counted up to [`Backlog::COUNTED`].
+    pub jobs: u64,
+    /// Since when the oldest one that could be leased now could be.
+    pub due_since: Option<Timestamp>,
+}
+
+/// The queue at a glance, at a cost that doesn't grow with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backlog {
+    /// Every lane, most urgent first.
+    pub lanes: Vec<LaneLoad>,
+    /// Dead letters, counted up to [`Backlog::COUNTED`].
+    pub dead: u64,
+}
+
+impl Backlog {
+    /// Nobody needs to know how much more than this there is.
+    pub const COUNTED: u64 = 10_000;
+}
+
+/// Counts for `check` and tests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct QueueDepth {
     /// Jobs that could be leased now, or are.
@@ -349,7 +408,16 @@ pub trait Store: Postings {
     ) -> Result<(), StoreError>;
     /// When the next job that is not due yet becomes due, or the next lease ends.
     async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError>;
-    /// Jobs by state.
+    /// How much waits, and since when.
+    async fn backlog(&self, now: Timestamp) -> Result<Backlog, StoreError>;
+    /// Up to `limit` jobs with a number above `after`, in the order of their numbers: dead letters, or all.
+    async fn jobs(&self, only_dead: bool, after: i64, limit: u32) -> Result<Vec<StoredJob>, StoreError>;
+    /// A dead letter waits again, from zero attempts, due at once. `comment` ([`CommentRef::key`]) is no longer
+    /// recorded as given up. False if there is no such dead letter.
+    async fn revive(&self, job: i64, now: Timestamp, comment: Option<&str>) -> Result<bool, StoreError>;
+    /// Removes a dead letter; false if there is no such one.
+    async fn discard(&self, job: i64) -> Result<bool, StoreError>;
+    /// Jobs by state. Reads the whole queue.
     async fn depth(&self, now: Timestamp) -> Result<QueueDepth, StoreError>;
     /// No job of this forge or chat is leased before this time (429, `Retry-After`).
     async fn pause(&self, platform: &PlatformName, until: Timestamp) -> Result<(), StoreError>;

@@ -5,10 +5,10 @@ use crate::domain::event::Event;
 use crate::domain::id::{Conversation, DeploymentId, ForgeName, Place, PlatformName, ProjectId, UserId};
 use crate::domain::ledger::{self, Entry, Sealed};
 use crate::ports::store::{
-    KnownProject, Lane, Lease, LeasedJob, NewDelivery, NewJob, Room, StoreError, Work,
+    KnownProject, Lane, Lease, LeasedJob, NewDelivery, NewJob, Room, StoreError, StoredJob, Work,
 };
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A struct and how any database of ours fills it, column by field name.
 macro_rules! row {
@@ -37,6 +37,18 @@ row!(JobRow {
     created_at: i64,
     attempts: i64,
     lease_token: String,
+    last_error: Option<String>,
+});
+row!(StoredJobRow {
+    id: i64,
+    lane: i64,
+    key: String,
+    forge: String,
+    work: String,
+    run_at: i64,
+    created_at: i64,
+    attempts: i64,
+    dead: bool,
     last_error: Option<String>,
 });
 row!(RoomRow {
@@ -103,6 +115,7 @@ pub(super) fn jobs_of(delivery: &NewDelivery) -> Vec<NewJob> {
         run_at: delivery.received_at,
         order: platform_time(event).unwrap_or(delivery.received_at),
         dedupe: None,
+        cause: Some(delivery.id.clone()),
     };
     delivery.events.iter().map(job).collect()
 }
@@ -120,10 +133,58 @@ fn platform_time(event: &Event) -> Option<Timestamp> {
     }
 }
 
+/// A job's `work`: what to do, and beside it what it follows from.
+#[derive(Serialize)]
+struct WorkText<'a> {
+    #[serde(flatten)]
+    work: &'a Work,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<&'a str>,
+}
+
+#[derive(Deserialize)]
+struct ReadWork {
+    #[serde(flatten)]
+    work: Work,
+    cause: Option<String>,
+}
+
+/// The text in which a job's work is stored.
+pub(super) fn work_text(job: &NewJob) -> Result<String, StoreError> {
+    json(&WorkText { work: &job.work, cause: job.cause.as_deref() })
+}
+
+fn read_work(job: i64, text: &str) -> Result<ReadWork, StoreError> {
+    serde_json::from_str(text).map_err(|error| unreadable(format!("the work of job {job}: {error}")))
+}
+
+impl StoredJobRow {
+    pub(super) fn stored(self) -> Result<StoredJob, StoreError> {
+        let lane = Lane::ALL.into_iter().find(|lane| lane.priority() == self.lane);
+        // One that can't be read is a dead letter for that reason: it has to be shown, too.
+        let (work, cause) = match read_work(self.id, &self.work) {
+            Ok(read) => (Some(read.work), read.cause),
+            Err(_) => (None, None),
+        };
+        Ok(StoredJob {
+            id: self.id,
+            lane: lane.ok_or_else(|| unreadable(format!("the lane of job {}", self.id)))?,
+            key: self.key,
+            platform: PlatformName::new(self.forge),
+            work,
+            attempts: u32::try_from(self.attempts).unwrap_or(u32::MAX),
+            created_at: time(self.created_at)?,
+            run_at: time(self.run_at)?,
+            dead: self.dead,
+            last_error: self.last_error,
+            cause,
+        })
+    }
+}
+
 impl JobRow {
     pub(super) fn job(self, lane: Lane, lease_until: Timestamp) -> Result<LeasedJob, StoreError> {
-        let work = serde_json::from_str(&self.work)
-            .map_err(|error| unreadable(format!("the work of job {}: {error}", self.id)))?;
+        let ReadWork { work, cause } = read_work(self.id, &self.work)?;
         Ok(LeasedJob {
             lease: Lease { job: self.id, token: self.lease_token },
             lane,
@@ -134,6 +195,7 @@ impl JobRow {
             created_at: time(self.created_at)?,
             lease_until,
             last_error: self.last_error,
+            cause,
         })
     }
 }

@@ -51,6 +51,21 @@ pub(super) mod job {
     pub(crate) const OTHERS: &str =
         "SELECT COUNT(*) FROM job WHERE lane = $1 AND key = $2 AND NOT dead AND id <> $3";
 
+    pub(crate) const LIST: &str = "SELECT id, lane, key, forge, work, run_at, created_at, attempts, dead, last_error \
+        FROM job WHERE id > $1 ORDER BY id LIMIT $2";
+    pub(crate) const LIST_DEAD: &str = "SELECT id, lane, key, forge, work, run_at, created_at, attempts, dead, \
+        last_error FROM job WHERE dead AND id > $1 ORDER BY id LIMIT $2";
+    pub(crate) const REVIVE: &str = "UPDATE job SET dead = FALSE, run_at = $2, attempts = 0, last_error = NULL \
+        WHERE id = $1 AND dead RETURNING lane, key";
+    pub(crate) const DISCARD: &str = "DELETE FROM job WHERE id = $1 AND dead";
+    /// `$2`: where counting ends.
+    pub(crate) const COUNT: &str =
+        "SELECT COUNT(*) FROM (SELECT 1 FROM job WHERE lane = $1 AND NOT dead LIMIT $2) counted";
+    pub(crate) const COUNT_DEAD: &str =
+        "SELECT COUNT(*) FROM (SELECT 1 FROM job WHERE dead LIMIT $1) counted";
+    pub(crate) const DUE_SINCE: &str =
+        "SELECT MIN(run_at) FROM job WHERE head AND lane = $1 AND run_at <= $2";
+
     pub(crate) const NEXT_DUE: &str = "SELECT MIN(run_at) FROM job WHERE NOT dead AND run_at > $1";
     /// Due jobs of a paused forge become due when the pause ends.
     pub(crate) const NEXT_UNPAUSED: &str = "SELECT MIN(p.until) FROM pause p WHERE p.until > $1 AND EXISTS \
@@ -129,6 +144,7 @@ pub(super) mod command {
     pub(crate) const INSERT: &str = "INSERT INTO command \
         (source, line, conversation, author, at, outcome, named) \
         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (source, line) DO NOTHING";
+    pub(crate) const FORGET: &str = "DELETE FROM command WHERE source = $1 AND line = $2 AND outcome = $3";
     pub(crate) const OF_SOURCE: &str = "SELECT COUNT(*) FROM command WHERE source = $1";
     pub(crate) const ANSWERED: &str = "SELECT COUNT(DISTINCT source) FROM command \
         WHERE conversation = $1 AND author = $2 AND at >= $3 AND NOT named";

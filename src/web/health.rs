@@ -6,12 +6,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
 use serde::Serialize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -92,22 +86,13 @@ impl Probe {
 }
 
 pub(super) async fn metrics(State(web): State<Arc<Web>>) -> Result<Response, Refused> {
-    web.figures.worker.set(i64::from(web.pulse.beats()));
-    match web.app.store.depth(web.app.clock.now()).await {
-        Ok(depth) => {
-            for (state, jobs) in [("due", depth.due), ("later", depth.later), ("dead", depth.dead)] {
-                let jobs = i64::try_from(jobs).unwrap_or(i64::MAX);
-                web.figures.jobs.get_or_create(&Waiting { state }).set(jobs);
-            }
-        }
-        Err(error) => {
-            tracing::error!(%error, "counting jobs");
-            // No figure is better than an old one.
-            web.figures.jobs.clear();
-        }
+    let (app, now) = (&web.app, web.app.clock.now());
+    let backlog = app.store.backlog(now).await;
+    if let Err(error) = &backlog {
+        tracing::error!(%error, "counting jobs");
     }
-    let mut text = String::new();
-    encode(&mut text, &web.figures.registry).map_err(|_| Refused::StoreFailed)?;
+    let text = app.figures.text(backlog.ok().as_ref(), web.pulse.beats(), now);
+    let text = text.ok_or(Refused::StoreFailed)?;
     Ok(([(CONTENT_TYPE, OPEN_METRICS)], text).into_response())
 }
 
@@ -125,8 +110,18 @@ pub(super) enum Arrival {
 }
 
 impl Arrival {
+    /// Whether its source was heard: it is authentic, readable and dealt with.
+    pub(super) fn is_heard(self) -> bool {
+        match self {
+            Self::Stored | Self::Duplicate | Self::Ignored => true,
+            Self::Unauthenticated | Self::Unreadable | Self::TooLarge | Self::TooSlow | Self::NotStored => {
+                false
+            }
+        }
+    }
+
     /// The value of the label `outcome`.
-    fn label(self) -> &'static str {
+    pub(super) fn label(self) -> &'static str {
         match self {
             Self::Stored => "stored",
             Self::Duplicate => "duplicate",
@@ -137,42 +132,5 @@ impl Arrival {
             Self::TooSlow => "too_slow",
             Self::NotStored => "not_stored",
         }
-    }
-}
-
-/// The figures of one server.
-pub(super) struct Figures {
-    registry: Registry,
-    deliveries: Family<Delivered, Counter>,
-    jobs: Family<Waiting, Gauge>,
-    worker: Gauge,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Delivered {
-    source: String,
-    outcome: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Waiting {
-    state: &'static str,
-}
-
-impl Figures {
-    pub(super) fn new() -> Self {
-        let mut registry = Registry::with_prefix("countersign");
-        let (deliveries, jobs, worker) = (Family::default(), Family::default(), Gauge::default());
-        let help = "Webhook deliveries by source and by what became of them";
-        registry.register("deliveries", help, deliveries.clone());
-        let help = "Jobs in the queue: due now or running, due later, or given up (dead)";
-        registry.register("jobs", help, jobs.clone());
-        registry.register("worker_up", "1 while the worker runs", worker.clone());
-        Self { registry, deliveries, jobs, worker }
-    }
-
-    /// Counts a delivery; `source` is a configured name, so the labels stay few.
-    pub(super) fn arrived(&self, source: String, arrival: Arrival) {
-        self.deliveries.get_or_create(&Delivered { source, outcome: arrival.label() }).inc();
     }
 }

@@ -68,7 +68,8 @@ pub(super) async fn receive(
             (Err(refused), arrival)
         }
     };
-    web.figures.arrived(name, arrival);
+    let heard = arrival.is_heard().then(|| web.app.clock.now());
+    web.app.figures.arrived(&name, arrival.label(), heard);
     answer
 }
 

@@ -25,7 +25,7 @@ use axum::http::header::{
 };
 use axum::routing::{get, post};
 use error::Refused;
-use health::{Figures, Probe};
+use health::Probe;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,7 +61,6 @@ pub struct Web {
     sources: Sources,
     wake: Arc<Notify>,
     pulse: Arc<Pulse>,
-    figures: Figures,
     limits: BodyLimits,
     large: Semaphore,
     probe: Probe,
@@ -72,7 +71,7 @@ impl Web {
     pub fn new(app: App, sources: Sources, wake: Arc<Notify>, pulse: Arc<Pulse>) -> Self {
         let limits = BodyLimits::default();
         let large = Semaphore::new(limits.large_at_once);
-        Self { app, sources, wake, pulse, figures: Figures::new(), limits, large, probe: Probe::default() }
+        Self { app, sources, wake, pulse, limits, large, probe: Probe::default() }
     }
 
     /// The same with other limits.

@@ -19,18 +19,18 @@ use tempfile::TempDir;
 use tokio_util::task::TaskTracker;
 
 /// A folder with a configuration whose forge nobody can reach.
-struct Desk {
-    folder: TempDir,
+pub(crate) struct Desk {
+    pub(crate) folder: TempDir,
 }
 
-const SECRET: &str = "a-secret-nobody-may-see";
+pub(crate) const SECRET: &str = "a-secret-nobody-may-see";
 
 impl Desk {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::listening_on("127.0.0.1:0")
     }
 
-    fn listening_on(listen: &str) -> Self {
+    pub(crate) fn listening_on(listen: &str) -> Self {
         let desk = Self { folder: tempfile::tempdir().unwrap() };
         let store = desk.store();
         desk.write(&format!(
@@ -42,11 +42,11 @@ impl Desk {
         desk
     }
 
-    fn config(&self) -> PathBuf {
+    pub(crate) fn config(&self) -> PathBuf {
         self.folder.path().join("countersign.toml")
     }
 
-    fn store(&self) -> String {
+    pub(crate) fn store(&self) -> String {
         format!("sqlite:{}", self.folder.path().join("ledger.db").display())
     }
 
@@ -55,25 +55,25 @@ impl Desk {
     }
 
     /// A command with this desk's configuration.
-    fn run(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         ran(countersign().args(arguments).arg("--config").arg(self.config()))
     }
 }
 
-struct Ran {
-    code: i32,
-    out: String,
-    err: String,
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
-fn ran(command: &mut Command) -> Ran {
+pub(crate) fn ran(command: &mut Command) -> Ran {
     let output = command.output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Ran { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
 }
 
 /// The program, in an environment that says nothing.
-fn countersign() -> Command {
+pub(crate) fn countersign() -> Command {
     let mut command = Command::cargo_bin("countersign").unwrap();
     command.env_remove("COUNTERSIGN_CONFIG").env_remove("RUST_LOG");
     command
@@ -83,7 +83,7 @@ fn countersign() -> Command {
 fn help_names_every_command_and_version_the_program() {
     let help = ran(countersign().arg("--help"));
     assert_eq!(help.code, 0);
-    for command in ["serve", "check", "migrate", "audit"] {
+    for command in ["serve", "check", "migrate", "audit", "jobs", "healthcheck"] {
         assert!(help.out.contains(&format!("\n  {command} ")), "{}", help.out);
     }
     let version = ran(countersign().arg("--version"));
@@ -98,6 +98,9 @@ fn what_is_no_command_ends_with_2() {
         &["serve", "--port", "80"],
         &["audit"],
         &["audit", "export", "--format", "xml"],
+        &["jobs", "retry"],
+        &["jobs", "retry", "7", "--all"],
+        &["jobs", "drop"],
     ] {
         let ran = ran(countersign().args(arguments));
         assert_eq!(ran.code, 2, "{arguments:?}: {}", ran.err);
@@ -107,7 +110,14 @@ fn what_is_no_command_ends_with_2() {
 
 #[test]
 fn every_command_says_which_configuration_it_misses() {
-    for arguments in [&["serve"][..], &["check"], &["migrate"], &["audit", "verify"], &["audit", "export"]] {
+    for arguments in [
+        &["serve"][..],
+        &["check"],
+        &["migrate"],
+        &["audit", "verify"],
+        &["audit", "export"],
+        &["jobs", "list"],
+    ] {
         let ran = ran(countersign().args(arguments).args(["--config", "nowhere.toml"]));
         assert_eq!(ran.code, 2, "{arguments:?}");
         assert!(ran.out.is_empty() && ran.err.contains("nowhere.toml"), "{arguments:?}: {}", ran.err);
@@ -163,11 +173,11 @@ fn one_process_does_both_on_sqlite() {
 pub(crate) struct Serving {
     child: Child,
     log: BufReader<std::process::ChildStderr>,
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Serving {
-    fn start(desk: &Desk) -> Self {
+    pub(crate) fn start(desk: &Desk) -> Self {
         Self::begin(&desk.config(), &[], "listening on http://")
     }
 
@@ -175,6 +185,11 @@ impl Serving {
     pub(crate) fn begin(config: &Path, arguments: &[&str], word: &str) -> Self {
         let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("countersign"));
         command.arg("serve").args(arguments).arg("--config").arg(config).env_remove("RUST_LOG");
+        Self::watch(command, word)
+    }
+
+    /// Runs a command that serves, until its log says this word; its address is the end of that line.
+    pub(crate) fn watch(mut command: std::process::Command, word: &str) -> Self {
         let mut child = command.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();
@@ -187,11 +202,25 @@ impl Serving {
     }
 
     pub(crate) fn status(&self, path: &str) -> String {
+        self.get(path).split(' ').nth(1).unwrap().to_owned()
+    }
+
+    /// The whole answer, head and body.
+    pub(crate) fn get(&self, path: &str) -> String {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
-        answer.split(' ').nth(1).unwrap().to_owned()
+        answer
+    }
+
+    /// Reads the log up to a line with this word.
+    pub(crate) fn read_until(&mut self, word: &str) -> String {
+        let mut log = String::new();
+        while !log.contains(word) {
+            assert_ne!(self.log.read_line(&mut log).unwrap(), 0, "it ended before it said {word}: {log}");
+        }
+        log
     }
 
     /// Sends the signal; returns the exit code and the rest of the log.
@@ -209,6 +238,15 @@ impl Drop for Serving {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+#[test]
+fn what_the_log_is_not_asked_about_stays_as_it_is() {
+    let desk = Desk::new();
+    let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("countersign"));
+    command.args(["serve", "--config"]).arg(desk.config()).env("RUST_LOG", "hyper=warn");
+    let (code, log) = Serving::watch(command, "listening on http://").end("-TERM");
+    assert_eq!(code, 0, "{log}");
 }
 
 #[test]
@@ -247,11 +285,11 @@ fn an_address_in_use_is_told() {
     assert!(ran.err.contains(&format!("{address} can't be listened on")), "{}", ran.err);
 }
 
-fn account(id: i64, username: &str) -> Account {
+pub(crate) fn account(id: i64, username: &str) -> Account {
     Account { id: UserId(id), username: username.into(), bot: false }
 }
 
-fn opened(id: &DeploymentId) -> Entry {
+pub(crate) fn opened(id: &DeploymentId) -> Entry {
     let at: Timestamp = "2026-11-21T08:00:00Z".parse().unwrap();
     let creators = Creators { started_by: vec![account(1, "dana")], stand_ins: Known::Fact(Vec::new()) };
     let description = Description {
@@ -299,7 +337,7 @@ fn write_ledger(desk: &Desk) {
 }
 
 /// Changes the file behind the program's back.
-fn tamper(desk: &Desk, statement: &'static str) {
+pub(crate) fn tamper(desk: &Desk, statement: &'static str) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let pool = sqlx::SqlitePool::connect(&desk.store()).await.unwrap();

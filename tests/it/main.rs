@@ -9,17 +9,23 @@
 
 mod attacks;
 mod attacks_github;
+mod backup;
+mod bare_root;
 mod calls;
 mod calls_github;
 mod cli;
 mod crash;
 mod demo;
+mod deploy;
 mod docs;
 mod doctor;
 mod doctor_github;
+mod healthcheck;
 mod house;
 mod instances;
+mod jobs;
 mod people;
 mod siege;
 mod siege_github;
 mod story;
+mod watched;

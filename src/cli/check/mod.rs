@@ -94,7 +94,7 @@ async fn store(config: &Config, report: &mut Report) -> Option<Arc<dyn OpenStore
     match store.depth(SystemClock.now()).await {
         Ok(depth) if depth.dead > 0 => report.warn(
             format!("{shown}: {} jobs were given up", depth.dead),
-            "the log says why; what they were about was answered or is looked at again",
+            "`countersign jobs list` says what and why; `jobs retry` tries again, `jobs drop` forgets it",
         ),
         Ok(_) | Err(_) => {}
     }

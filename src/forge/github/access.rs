@@ -187,17 +187,23 @@ impl Access {
         let Caller::Installation(id) = caller else { return Ok(self.send_as_app(call).await?) };
         self.session(id).leave(self.clock.now())?;
         let token = self.token(id, None).await?;
-        let answer = transmit(&token.octocrab, call).await?;
+        let answer = self.transmit(&token.octocrab, call).await?;
         if answer.status != StatusCode::UNAUTHORIZED {
             return Ok(answer);
         }
         let token = self.token(id, Some(&token)).await?;
-        Ok(transmit(&token.octocrab, call).await?)
+        Ok(self.transmit(&token.octocrab, call).await?)
     }
 
     async fn send_as_app(&self, call: &Call<'_>) -> Result<Answer, Failure> {
         let signed = self.key.sign(self.clock.now()).ok_or_else(|| unusable("the App's key can't sign"))?;
-        transmit(&self.with(signed)?, call).await
+        self.transmit(&self.with(signed)?, call).await
+    }
+
+    async fn transmit(&self, octocrab: &Octocrab, call: &Call<'_>) -> Result<Answer, Failure> {
+        let outcome = transmit(octocrab, call).await;
+        self.site.count(&call.method, &outcome);
+        outcome
     }
 
     fn with(&self, token: SecretString) -> Result<Octocrab, Failure> {

@@ -1,6 +1,7 @@
 //! Leases: who may have which job when.
 
 use super::*;
+use crate::domain::id::PlatformName;
 use crate::ports::store::QueueDepth;
 
 pub(in crate::store) async fn urgent_lanes_go_first(store: Shared) {

@@ -3,6 +3,7 @@
 pub(super) mod commits;
 pub(super) mod intake;
 pub(super) mod jobs;
+pub(super) mod letters;
 pub(super) mod reading;
 
 use crate::domain::actor::{Account, Known};
@@ -50,6 +51,13 @@ macro_rules! stories {
             jobs: a_marked_job_in_work_does_not_stand_in_for_a_new_one,
             jobs: of_two_jobs_with_one_mark_one_goes_on,
             jobs: the_next_due_time_is_a_run_a_lease_end_or_the_end_of_a_pause,
+            letters: a_backlog_tells_how_much_waits_in_each_lane_and_since_when,
+            letters: jobs_are_listed_by_number_page_by_page,
+            letters: a_revived_letter_takes_its_turn_from_zero,
+            letters: a_revived_letter_waits_for_one_of_its_key_in_work,
+            letters: a_revived_comment_is_no_longer_given_up,
+            letters: only_a_dead_letter_is_discarded,
+            letters: a_job_remembers_its_delivery,
             commits: a_deployment_is_what_its_entries_say,
             commits: a_stale_version_is_a_conflict,
             commits: two_decisions_on_one_version_leave_one,
@@ -210,6 +218,7 @@ pub(super) fn job(lane: Lane, key: &str, order: i64) -> NewJob {
         run_at: at(0),
         order: at(order),
         dedupe: None,
+        cause: None,
     }
 }
 

@@ -77,6 +77,16 @@ pub(super) async fn hold(connection: &mut Connection, commit: &Commit) -> Result
     Ok(())
 }
 
+/// Locks the turn of one job.
+pub(super) async fn hold_turn(connection: &mut Connection, job: i64) -> Result<(), StoreError> {
+    let mut locks = Locks::default();
+    let turn = query_as::<(i64, String)>(TURN_OF).bind(job).fetch_optional(&mut *connection);
+    if let Some((lane, key)) = turn.await.map_err(fault)? {
+        locks.turn(lane, &key);
+    }
+    locks.take(connection).await
+}
+
 fn lease_of(finish: &Finish) -> &Lease {
     match finish {
         Finish::Done(lease) | Finish::Dead(lease, _) | Finish::Again(lease, _) => lease,

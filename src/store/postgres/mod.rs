@@ -24,6 +24,9 @@ mod commit;
 #[path = "../shared/jobs.rs"]
 mod jobs;
 #[expect(clippy::duplicate_mod, reason = "one text for both databases")]
+#[path = "../shared/letters.rs"]
+mod letters;
+#[expect(clippy::duplicate_mod, reason = "one text for both databases")]
 #[path = "../shared/read.rs"]
 mod read;
 #[expect(clippy::duplicate_mod, reason = "one text for both databases")]
@@ -39,8 +42,8 @@ use crate::domain::id::{CommentRef, Conversation, DeploymentId, ForgeName, Platf
 use crate::domain::ledger::Sealed;
 use crate::ports::clock::Clock;
 use crate::ports::store::{
-    Accepted, Commit, CommitError, Finish, KnownProject, Lane, Lease, LeasedJob, NewDelivery, QueueDepth,
-    Room, Store, StoreError,
+    Accepted, Backlog, Commit, CommitError, Finish, KnownProject, Lane, Lease, LeasedJob, NewDelivery,
+    QueueDepth, Room, Store, StoreError, StoredJob,
 };
 use crate::store::rows::JobRow;
 use async_trait::async_trait;
@@ -188,6 +191,28 @@ impl Store for PostgresStore {
 
     async fn next_due(&self, now: Timestamp) -> Answer<Option<Timestamp>> {
         self.run(async |connection| read::next_due(connection, now).await).await
+    }
+
+    async fn backlog(&self, now: Timestamp) -> Answer<Backlog> {
+        self.run(async |connection| letters::backlog(connection, now).await).await
+    }
+
+    async fn jobs(&self, only_dead: bool, after: i64, limit: u32) -> Answer<Vec<StoredJob>> {
+        self.run(async |connection| letters::list(connection, only_dead, after, limit).await).await
+    }
+
+    async fn revive(&self, job: i64, now: Timestamp, comment: Option<&str>) -> Answer<bool> {
+        let revived = self.run(async |connection| {
+            locks::hold_turn(connection, job).await?;
+            letters::revive(connection, job, now, comment).await
+        });
+        let revived = revived.await?;
+        self.bell.ring();
+        Ok(revived)
+    }
+
+    async fn discard(&self, job: i64) -> Answer<bool> {
+        self.run(async |connection| letters::discard(connection, job).await).await
     }
 
     async fn depth(&self, now: Timestamp) -> Answer<QueueDepth> {

@@ -3,7 +3,7 @@
 use super::dialect::{Connection, query, query_as, query_scalar};
 use super::fault::fault;
 use crate::ports::store::{Lane, NewJob, StoreError};
-use crate::store::rows::{JobRow, json, millis, time};
+use crate::store::rows::{JobRow, millis, time, work_text};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 
@@ -28,7 +28,7 @@ pub(super) async fn insert_all(
     if jobs.is_empty() {
         return Ok(());
     }
-    let works: Result<Vec<String>, StoreError> = jobs.iter().map(|(_, job)| json(&job.work)).collect();
+    let works: Result<Vec<String>, StoreError> = jobs.iter().map(|(_, job)| work_text(job)).collect();
     let insert = query(INSERT_ALL)
         .bind(jobs.iter().map(|(_, job)| job.lane.priority()).collect::<Vec<_>>())
         .bind(jobs.iter().map(|(_, job)| job.key.clone()).collect::<Vec<_>>())

@@ -4,7 +4,7 @@
 use super::dialect::{Connection, Statement, query, query_as, query_scalar};
 use super::fault::fault;
 use crate::ports::store::{Lane, Lease, NewJob, StoreError};
-use crate::store::rows::{json, millis, plain};
+use crate::store::rows::{millis, plain, work_text};
 use crate::store::sql;
 use jiff::Timestamp;
 
@@ -23,7 +23,7 @@ pub(super) async fn insert(
         .bind(job.lane.priority())
         .bind(&job.key)
         .bind(job.platform.as_str())
-        .bind(json(&job.work)?)
+        .bind(work_text(job)?)
         .bind(millis(job.run_at))
         .bind(millis(job.order))
         .bind(millis(at))

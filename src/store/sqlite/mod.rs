@@ -14,6 +14,8 @@ mod writer;
 mod commit;
 #[path = "../shared/jobs.rs"]
 mod jobs;
+#[path = "../shared/letters.rs"]
+mod letters;
 #[path = "../shared/read.rs"]
 mod read;
 #[path = "../shared/single.rs"]
@@ -27,8 +29,8 @@ use crate::domain::id::{CommentRef, Conversation, DeploymentId, ForgeName, Platf
 use crate::domain::ledger::Sealed;
 use crate::ports::clock::Clock;
 use crate::ports::store::{
-    Accepted, Commit, CommitError, KnownProject, Lease, LeasedJob, NewDelivery, QueueDepth, Room, Store,
-    StoreError,
+    Accepted, Backlog, Commit, CommitError, KnownProject, Lease, LeasedJob, NewDelivery, QueueDepth, Room,
+    Store, StoreError, StoredJob,
 };
 use crate::store::OpenStore;
 use async_trait::async_trait;
@@ -105,6 +107,29 @@ impl Store for SqliteStore {
 
     async fn next_due(&self, now: Timestamp) -> Answer<Option<Timestamp>> {
         read::next_due(&mut *self.reader().await?, now).await
+    }
+
+    async fn backlog(&self, now: Timestamp) -> Answer<Backlog> {
+        letters::backlog(&mut *self.reader().await?, now).await
+    }
+
+    async fn jobs(&self, only_dead: bool, after: i64, limit: u32) -> Answer<Vec<StoredJob>> {
+        letters::list(&mut *self.reader().await?, only_dead, after, limit).await
+    }
+
+    async fn revive(&self, job: i64, now: Timestamp, comment: Option<&str>) -> Answer<bool> {
+        let comment = comment.map(str::to_owned);
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move { letters::revive(connection, job, now, comment.as_deref()).await })
+            })
+            .await
+    }
+
+    async fn discard(&self, job: i64) -> Answer<bool> {
+        self.writer
+            .write(move |connection| Box::pin(async move { letters::discard(connection, job).await }))
+            .await
     }
 
     async fn depth(&self, now: Timestamp) -> Answer<QueueDepth> {

@@ -4,7 +4,7 @@ use super::dialect::{query, query_as};
 use super::fault::fault;
 use super::jobs::choose_head;
 use crate::ports::store::{Lane, LeasedJob, NewJob, StoreError};
-use crate::store::rows::{JobRow, json, millis};
+use crate::store::rows::{JobRow, json, millis, work_text};
 use crate::store::sql;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -35,7 +35,7 @@ pub(super) async fn insert_all(
     let mut rows = Vec::with_capacity(jobs.len());
     for (at, job) in jobs {
         let (run_at, order, at) = (millis(job.run_at), millis(job.order), millis(*at));
-        let work = json(&job.work)?;
+        let work = work_text(job)?;
         rows.push(json!([job.lane.priority(), job.key, job.platform.as_str(), work, run_at, order, at]));
     }
     let turns: BTreeSet<_> = jobs.iter().map(|(_, job)| (job.lane.priority(), job.key.as_str())).collect();

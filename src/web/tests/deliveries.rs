@@ -86,7 +86,7 @@ async fn the_figures_tell_what_came_and_what_waits() {
         r#"countersign_deliveries_total{source="gitlab",outcome="unauthenticated"} 1"#,
         r#"countersign_deliveries_total{source="gitlab",outcome="unreadable"} 1"#,
         r#"countersign_deliveries_total{source="gitlab",outcome="ignored"} 1"#,
-        r#"countersign_jobs{state="due"} 1"#,
+        r#"countersign_jobs{lane="decide"} 1"#,
         "countersign_worker_up 1",
     ] {
         assert!(figures.contains(line), "{line}\n{figures}");

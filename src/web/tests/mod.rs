@@ -6,6 +6,7 @@ mod refusals;
 
 use super::{BodyLimits, Limits, Pulse, Sources, Web, serve_within};
 use crate::app::App;
+use crate::app::figures::Figures;
 use crate::domain::id::ForgeName;
 use crate::domain::policy::Policies;
 use crate::forge::gitlab::webhook::GitLabInbound;
@@ -18,7 +19,6 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp;
 use sha2::Sha256;
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -82,6 +82,8 @@ async fn house_with(bodies: BodyLimits, limits: Limits) -> House {
         desks: Arc::default(),
         chats: Arc::default(),
         people: Arc::default(),
+        cause: None,
+        figures: Arc::new(Figures::new(sources().into_keys(), NOW.parse().unwrap())),
     };
     let (wake, pulse) = (Arc::new(Notify::new()), Arc::new(Pulse::default()));
     let web = Web::new(app, sources(), Arc::clone(&wake), Arc::clone(&pulse)).with_limits(bodies);

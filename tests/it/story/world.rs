@@ -46,7 +46,7 @@ pub(crate) struct World<S> {
     pub(crate) hooks_arrive: bool,
     pub(crate) read: BTreeSet<u64>,
     pub(crate) address: std::net::SocketAddr,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl<S: Stage> World<S> {
@@ -75,7 +75,7 @@ impl<S: Stage> World<S> {
             last_comment: None,
             hooks_arrive: true,
             read: BTreeSet::new(),
-            _folder: folder,
+            folder,
         }
     }
 
@@ -93,6 +93,11 @@ impl<S: Stage> World<S> {
         if let Err(why) = self.end().await {
             panic!("at the end: {why}\n\n{}", self.scene().await);
         }
+    }
+
+    /// The database file.
+    pub(crate) fn database(&self) -> std::path::PathBuf {
+        self.folder.path().join("story.db")
     }
 
     /// The store of the running server.

@@ -45,6 +45,7 @@ CREATE INDEX job_turn ON job (lane, key, ordered_at, id) WHERE NOT dead;
 CREATE INDEX job_due ON job (lane, run_at, id, forge) WHERE head;
 CREATE INDEX job_wake ON job (run_at, forge) WHERE NOT dead;
 CREATE INDEX job_leased ON job (lane, key) WHERE lease_until IS NOT NULL;
+CREATE INDEX job_dead ON job (id) WHERE dead;
 CREATE INDEX job_mark ON job (dedupe) WHERE dedupe IS NOT NULL;
 
 -- Until when the jobs of a forge rest.

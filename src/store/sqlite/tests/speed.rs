@@ -46,3 +46,20 @@ async fn no_frequent_statement_walks_a_whole_table() {
     assert!(lease.iter().any(|step| step.contains("job_due (lane=? AND run_at<?)")), "{lease:#?}");
     assert!(!lease.iter().any(|step| step.contains("TEMP B-TREE")), "{lease:#?}");
 }
+
+#[tokio::test]
+async fn looking_at_the_queue_reads_only_what_it_shows() {
+    let house = House::new();
+    migrate(&house.url()).await.unwrap();
+    for (statement, index) in [
+        (sql::job::COUNT, "INDEX job_turn (lane=?)"),
+        (sql::job::DUE_SINCE, "INDEX job_due (lane=? AND run_at<?)"),
+        (sql::job::COUNT_DEAD, "INDEX job_dead"),
+        (sql::job::LIST_DEAD, "INDEX job_dead (id>?)"),
+        (sql::job::LIST, "INTEGER PRIMARY KEY (rowid>?)"),
+    ] {
+        let plan = plan(&house, statement).await;
+        assert!(plan.iter().any(|step| step.contains(index)), "{statement}\n{plan:#?}");
+        assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "{statement}\n{plan:#?}");
+    }
+}
