@@ -113,7 +113,7 @@ impl App {
     fn add_answer(&self, commit: &mut Commit, ballot: &Ballot, text: Prose) -> Result<(), Stopped> {
         if let Some(to) = &ballot.aside {
             let terms = self.desk(&ballot.deployment.forge())?.forge.terms();
-            let (to, text) = (to.clone(), text.in_terms(&terms));
+            let (to, text) = ((**to).clone(), text.in_terms(&terms));
             commit.jobs.push(self.effect(Effect::Whisper { to, text, choices: Vec::new() }, ballot.at)?);
             return Ok(());
         }

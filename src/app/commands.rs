@@ -266,7 +266,7 @@ impl Spoken<'_> {
             reason: self.reason.map(str::to_owned),
             at: self.speaker.at,
             source: self.source.clone(),
-            aside: self.aside.cloned(),
+            aside: self.aside.cloned().map(Box::new),
             represented_as: chosen.and_then(|index| rules.get(index)).and_then(|rule| rule.label.clone()),
         }
     }

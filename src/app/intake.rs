@@ -58,7 +58,7 @@ impl App {
         if let (Some(form), Accepted::Stored) = (form, accepted)
             && !self.is_opened(&form).await
         {
-            self.store.accept(unopened(source, &id, form, now)).await?;
+            self.store.accept(unopened(source, &id, &form, now)).await?;
         }
         Ok(Taken::Stored(accepted))
     }
@@ -80,9 +80,9 @@ impl App {
 }
 
 /// Tells the worker to say that a form was not opened.
-fn unopened(source: &str, id: &str, form: Form, now: Timestamp) -> NewDelivery {
+fn unopened(source: &str, id: &str, form: &Form, now: Timestamp) -> NewDelivery {
     let id = format!("{id}:unopened");
-    let Form { aside, offer, word, .. } = form;
+    let Form { aside, offer, word, .. } = form.clone();
     let by = ChatUser { id: aside.user.clone(), team: None };
     let chatted = Chatted { id: id.clone(), by, aside, at: now, act: Act::Unopened { offer, word } };
     let events = vec![Event::Chatted(Box::new(chatted))];

@@ -171,33 +171,9 @@ impl App {
             text.extend(wording::now(&scene.deployments, &scene.terms));
         }
         let newest: Vec<String> = now.iter().map(|(id, seq)| format!("{id}@{seq}")).collect();
-        self.add(task, scene.chat, message, &text, &format!("countersign:news:{}", newest.join(","))).await?;
+        let marker = format!("countersign:news:{}", newest.join(","));
+        add(task, scene.chat, message, (&text, &marker)).await?;
         Ok(Some(PostingNews::Told(now)))
-    }
-
-    async fn add(
-        &self,
-        task: &Task,
-        chat: &ChatDesk,
-        under: &Message,
-        text: &Prose,
-        marker: &str,
-    ) -> Result<(), Stopped> {
-        let chat = chat.chat.as_ref();
-        if !task.is_first_attempt()
-            && found(chat.find_own(&under.channel, Some(under), marker).await)?.is_some()
-        {
-            return Ok(());
-        }
-        task.guard()?;
-        match chat.add(under, text, marker).await {
-            Err(failure) if failure.is_transient() => Err(failure.into()),
-            Err(failure) => {
-                tracing::info!(%failure, "a thread can't be written to; dropped");
-                Ok(())
-            }
-            Ok(_) => Ok(()),
-        }
     }
 
     /// Linked people whose approval would still fill a slot. An extra: where anything of it can't be read, nobody is
@@ -226,7 +202,7 @@ impl App {
     ) -> Result<Vec<String>, Stopped> {
         let platform = PlatformName::from(chat.chat.name());
         let mut linked: Vec<(&String, UserId)> = Vec::new();
-        for person in self.people.iter() {
+        for person in self.people.all() {
             if let Some(name) = person.accounts.get(&platform)
                 && let Some(user) = self.linked_user(desk, person).await?
             {
@@ -355,6 +331,29 @@ fn found(looked: Result<Vec<Message>, Failure>) -> Result<Option<Message>, Failu
         Ok(messages) => Ok(messages.into_iter().next_back()),
         Err(Failure::Refused(_)) => Ok(None),
         Err(failure) => Err(failure),
+    }
+}
+
+/// Writes into the thread of a message, once.
+async fn add(
+    task: &Task,
+    chat: &ChatDesk,
+    under: &Message,
+    (text, marker): (&Prose, &str),
+) -> Result<(), Stopped> {
+    let chat = chat.chat.as_ref();
+    if !task.is_first_attempt() && found(chat.find_own(&under.channel, Some(under), marker).await)?.is_some()
+    {
+        return Ok(());
+    }
+    task.guard()?;
+    match chat.add(under, text, marker).await {
+        Err(failure) if failure.is_transient() => Err(failure.into()),
+        Err(failure) => {
+            tracing::info!(%failure, "a thread can't be written to; dropped");
+            Ok(())
+        }
+        Ok(_) => Ok(()),
     }
 }
 

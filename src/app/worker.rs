@@ -386,7 +386,7 @@ fn unanswered(work: &Work) -> Option<(CommentRef, Account)> {
 fn unanswered_aside(work: &Work) -> Option<Aside> {
     match work {
         Work::Event(Event::Chatted(chatted)) => Some(chatted.aside.clone()),
-        Work::Effect(Effect::CastVote(Ballot { aside, .. })) => aside.clone(),
+        Work::Effect(Effect::CastVote(Ballot { aside, .. })) => aside.as_deref().cloned(),
         Work::Event(_) | Work::Effect(_) | Work::Look(_) => None,
     }
 }

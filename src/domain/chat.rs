@@ -243,8 +243,8 @@ impl People {
     }
 
     /// All of them, in the configuration's order.
-    pub fn iter(&self) -> std::slice::Iter<'_, Person> {
-        self.0.iter()
+    pub fn all(&self) -> &[Person] {
+        &self.0
     }
 }
 

@@ -130,7 +130,7 @@ pub struct Ballot {
     pub represented_as: Option<String>,
     /// Where they are answered, if they spoke in a chat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub aside: Option<Aside>,
+    pub aside: Option<Box<Aside>>,
 }
 
 /// Work that nobody asked for: looking again.

@@ -21,7 +21,7 @@ pub struct Verified {
     /// What it says.
     pub events: Vec<Event>,
     /// A form to be opened once it is on disk: the one call that may follow at once.
-    pub form: Option<Form>,
+    pub form: Option<Box<Form>>,
 }
 
 /// What came of verifying and reading.

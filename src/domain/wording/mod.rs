@@ -184,10 +184,8 @@ impl Line {
 
     /// The line in the words of one forge, for whoever shows texts about several.
     pub fn in_terms(self, terms: &Terms) -> Self {
-        let said = |span| match span {
-            Span::Term(term) => Span::Text(terms.word(term).to_owned()),
-            other => other,
-        };
+        let said =
+            |span| if let Span::Term(term) = span { Span::Text(terms.word(term).to_owned()) } else { span };
         Self(self.0.into_iter().map(said).collect())
     }
 

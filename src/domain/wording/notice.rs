@@ -90,10 +90,8 @@ fn headline(first: &Deployment, all: &[Deployment]) -> Line {
     let status = if all.iter().all(|d| d.superseded && !d.status.is_final()) {
         "overtaken"
     } else if all.iter().all(|d| d.status == first.status) {
-        match first.status {
-            Status::Blocked if all.iter().all(|d| super::missing(d) == 0) => "not released yet",
-            status => word(status),
-        }
+        let filled = first.status == Status::Blocked && all.iter().all(|d| super::missing(d) == 0);
+        if filled { "not released yet" } else { word(first.status) }
     } else {
         "in part"
     };
