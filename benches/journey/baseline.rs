@@ -21,7 +21,7 @@ impl Inbound for StoresNothing {
     fn receive(&self, raw: RawDelivery<'_>, now: Timestamp) -> Result<Received, Rejected> {
         Ok(match self.0.receive(raw, now)? {
             Received::Ours(_) => Received::NotOurs("nothing is stored here"),
-            not_ours @ Received::NotOurs(_) => not_ours,
+            answered @ (Received::NotOurs(_) | Received::Told(_)) => answered,
         })
     }
 }
