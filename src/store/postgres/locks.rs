@@ -55,7 +55,9 @@ impl Locks {
         if let Entry::Opened { description, .. } = entry
             && let Some(Notify { subject, channels }) = &description.notify
         {
-            channels.iter().for_each(|channel| self.posting(channel, subject));
+            for channel in channels {
+                self.posting(channel, subject);
+            }
         }
     }
 

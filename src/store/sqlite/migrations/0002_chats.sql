@@ -19,10 +19,9 @@ CREATE TABLE posting (
     told      TEXT    NOT NULL,
     changes   TEXT,
     made_at   INTEGER NOT NULL,
-    PRIMARY KEY (chat, channel, subject),
+    PRIMARY KEY (subject, chat, channel),
     CHECK ((posted_in IS NULL) = (message IS NULL))
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX posting_subject ON posting (subject, chat, posted_in);
 CREATE INDEX posting_message ON posting (chat, posted_in, message);
 CREATE INDEX posting_age ON posting (chat, posted_in, made_at, subject, channel);
 
