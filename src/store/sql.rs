@@ -167,12 +167,12 @@ pub(super) mod room {
 }
 
 pub(super) mod posting {
-    pub(crate) const OPEN: &str = "INSERT INTO posting (chat, channel, subject, shown, closed, told, made_at) \
-        VALUES ($1, $2, $3, '[]', FALSE, '[]', $4) ON CONFLICT (chat, channel, subject) DO NOTHING";
-    pub(crate) const SHOWN: &str = "UPDATE posting SET posted_in = $4, message = $5, digest = $6, shown = $7, \
-        changes = COALESCE($8, changes) WHERE chat = $1 AND channel = $2 AND subject = $3";
-    pub(crate) const STALE: &str =
-        "UPDATE posting SET digest = NULL WHERE chat = $1 AND channel = $2 AND subject = $3";
+    pub(crate) const OPEN: &str = "INSERT INTO posting (chat, channel, subject, stale, shown, closed, told, made_at) \
+        VALUES ($1, $2, $3, 0, '[]', FALSE, '[]', $4) ON CONFLICT (chat, channel, subject) DO NOTHING";
+    pub(crate) const SHOWN: &str = "UPDATE posting SET posted_in = $4, message = $5, \
+        digest = CASE WHEN stale = $6 THEN $7 END, shown = $8, changes = COALESCE($9, changes) \
+        WHERE chat = $1 AND channel = $2 AND subject = $3";
+    pub(crate) const STALE: &str = "UPDATE posting SET digest = NULL, stale = stale + 1 WHERE chat = $1 AND channel = $2 AND subject = $3";
     pub(crate) const CLOSED: &str =
         "UPDATE posting SET closed = TRUE WHERE chat = $1 AND channel = $2 AND subject = $3";
     pub(crate) const TOLD: &str =
@@ -181,7 +181,7 @@ pub(super) mod posting {
     macro_rules! postings {
         ($which:literal) => {
             concat!(
-                "SELECT p.chat, p.channel, p.subject, p.posted_in, p.message, p.digest, p.shown, p.closed, \
+                "SELECT p.chat, p.channel, p.subject, p.posted_in, p.message, p.digest, p.stale, p.shown, p.closed, \
                  p.told, p.changes, p.made_at FROM ",
                 $which
             )

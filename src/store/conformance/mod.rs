@@ -73,6 +73,7 @@ macro_rules! stories {
             postings: a_message_is_kept_for_each_channel_from_the_opening_on,
             postings: siblings_share_a_message,
             postings: what_is_new_of_a_message_leaves_the_rest,
+            postings: what_became_stale_while_a_message_was_written_is_to_be_written_anew,
             postings: a_message_that_is_not_there_is_passed_over,
             postings: a_commit_that_fails_leaves_no_message,
             postings: a_message_is_found_by_its_id,

@@ -39,7 +39,16 @@ fn shown_as(id: &str) -> PostingNews {
         digest: "digest".into(),
         shown: vec![(1, at(11))],
         changes: None,
+        stale: 0,
     }
+}
+
+/// Written when the message had been `stale` so often.
+fn anew(mut news: PostingNews, times: i64) -> PostingNews {
+    if let PostingNews::Shown { stale, .. } = &mut news {
+        *stale = times;
+    }
+    news
 }
 
 /// What is kept of a message before anything is new of it.
@@ -49,6 +58,7 @@ fn empty(name: &str, about: &str) -> Posting {
         subject: subject(about),
         message: None,
         digest: None,
+        stale: 0,
         shown: Vec::new(),
         closed: false,
         told: Vec::new(),
@@ -119,6 +129,7 @@ pub(in crate::store) async fn what_is_new_of_a_message_leaves_the_rest(store: Sh
         digest: "first".into(),
         shown: shown.clone(),
         changes: changes.clone(),
+        stale: 0,
     };
     let mut expected = Posting {
         message: Some(message("m1")),
@@ -134,11 +145,11 @@ pub(in crate::store) async fn what_is_new_of_a_message_leaves_the_rest(store: Sh
     tell(&store, "deploys", "run", vec![PostingNews::Told(expected.told.clone())]).await;
     assert_eq!(kept(&store, "deploys", "run").await.as_ref(), Some(&expected));
 
-    expected.digest = None;
+    (expected.digest, expected.stale) = (None, 1);
     tell(&store, "deploys", "run", vec![PostingNews::Stale]).await;
     assert_eq!(kept(&store, "deploys", "run").await.as_ref(), Some(&expected));
 
-    tell(&store, "deploys", "run", vec![shown_as("m2"), PostingNews::Closed]).await;
+    tell(&store, "deploys", "run", vec![anew(shown_as("m2"), 1), PostingNews::Closed]).await;
     expected = Posting {
         message: Some(message("m2")),
         digest: Some("digest".into()),
@@ -148,6 +159,20 @@ pub(in crate::store) async fn what_is_new_of_a_message_leaves_the_rest(store: Sh
     };
     assert_eq!(kept(&store, "deploys", "run").await, Some(expected), "what it changes is asked once");
     assert_eq!(kept(&store, "alarms", "run").await, Some(empty("alarms", "run")));
+}
+
+pub(in crate::store) async fn what_became_stale_while_a_message_was_written_is_to_be_written_anew(
+    store: Shared,
+) {
+    posted(&store, 1, "run", 10).await;
+    tell(&store, "deploys", "run", vec![PostingNews::Stale]).await;
+    tell(&store, "deploys", "run", vec![shown_as("late")]).await;
+    let late = kept(&store, "deploys", "run").await.unwrap();
+    assert_eq!((late.message, late.digest, late.stale), (Some(message("late")), None, 1));
+
+    tell(&store, "deploys", "run", vec![anew(shown_as("late"), 1)]).await;
+    let written = kept(&store, "deploys", "run").await.unwrap();
+    assert_eq!((written.digest, written.stale), (Some("digest".into()), 1));
 }
 
 pub(in crate::store) async fn a_message_that_is_not_there_is_passed_over(store: Shared) {

@@ -31,10 +31,11 @@ pub(super) async fn save(
     news: &PostingNews,
 ) -> Answer<()> {
     let save = match news {
-        PostingNews::Shown { message, digest, shown, changes } => {
+        PostingNews::Shown { message, digest, shown, changes, stale } => {
             keyed(sql::posting::SHOWN, channel, subject)
                 .bind(message.channel.as_str())
                 .bind(&message.id)
+                .bind(stale)
                 .bind(digest)
                 .bind(json(shown)?)
                 .bind(changes.as_ref().map(json).transpose()?)

@@ -14,6 +14,7 @@ CREATE TABLE posting (
     posted_in TEXT,
     message   TEXT,
     digest    TEXT,
+    stale     BIGINT  NOT NULL,
     shown     TEXT    NOT NULL,
     closed    BOOLEAN NOT NULL,
     told      TEXT    NOT NULL,

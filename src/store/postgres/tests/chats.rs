@@ -35,8 +35,9 @@ const YEARS: &str = "\
     INSERT INTO deployment (id, forge, project, number, age, run, status, final, superseded, subject) \
         SELECT 'd' || n, 'gitlab', 42, n, n, n, 'deployed', n % 2000 <> 7, FALSE, 's' || n \
         FROM generate_series(1, 20000) n; \
-    INSERT INTO posting (chat, channel, subject, posted_in, message, shown, closed, told, made_at) \
-        SELECT 'slack', 'c' || n % 10, 's' || n, 'C' || n % 10, 'm' || n, '[]', FALSE, '[]', n \
+    INSERT INTO posting (chat, channel, subject, posted_in, message, stale, shown, closed, told, \
+        made_at) \
+        SELECT 'slack', 'c' || n % 10, 's' || n, 'C' || n % 10, 'm' || n, 0, '[]', FALSE, '[]', n \
         FROM generate_series(1, 20000) n; \
     ANALYZE";
 

@@ -14,6 +14,7 @@ CREATE TABLE posting (
     posted_in TEXT,
     message   TEXT,
     digest    TEXT,
+    stale     INTEGER NOT NULL,
     shown     TEXT    NOT NULL,
     closed    INTEGER NOT NULL CHECK (closed IN (0, 1)),
     told      TEXT    NOT NULL,
