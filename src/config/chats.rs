@@ -39,7 +39,7 @@ impl ChatKind {
             Self::Slack => is_slack_id(name, &['C', 'G']),
             Self::Mattermost => match name.split_once('/') {
                 Some((team, channel)) => is_mattermost_name(team) && is_mattermost_name(channel),
-                None => name.len() == MATTERMOST_ID && is_mattermost_name(name),
+                None => is_mattermost_id(name),
             },
         }
     }
@@ -65,6 +65,10 @@ pub(super) fn is_slack_id(text: &str, kinds: &[char]) -> bool {
 pub(super) fn is_mattermost_name(text: &str) -> bool {
     let usual = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     !text.is_empty() && text.chars().all(usual)
+}
+
+fn is_mattermost_id(text: &str) -> bool {
+    text.len() == MATTERMOST_ID && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
 }
 
 impl Checker<'_> {
