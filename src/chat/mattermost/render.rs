@@ -179,7 +179,7 @@ mod tests {
     fn an_oversize_card_loses_its_commits_first() {
         let mut big = notice();
         let commit = || Block::Item(0, Line::default().foreign("ä*".repeat(250)));
-        big.changes.0.extend(std::iter::repeat_with(commit).take(10));
+        big.changes.0.extend(std::iter::repeat_with(commit).take(20));
         let card = shown(&big);
         assert!(size(&card) <= MOST_IN_CARD, "{}", size(&card));
         let text = card["text"].as_str().unwrap();

@@ -110,8 +110,8 @@ pub(super) fn mention(name: &str) -> Option<String> {
 
 fn span(span: &Span) -> String {
     match span {
-        Span::Text(words) => escape(words),
-        Span::Strong(words) => format!("**{}**", escape(words)),
+        Span::Text(words) => own(words),
+        Span::Strong(words) => format!("**{}**", own(words)),
         Span::Foreign(words) => escape(&one_line(words)),
         Span::Code(words) => code(words),
         // A forge's account: whoever has that name here is somebody else.
@@ -121,6 +121,15 @@ fn span(span: &Span) -> String {
         Span::Term(Term::Request) => "merge request".to_owned(),
         Span::Term(Term::Pipeline) => "pipeline".to_owned(),
         Span::Link { label, url } => link(label, url),
+    }
+}
+
+/// Our own words: what is broken up for fear of what follows stays whole at their end.
+fn own(words: &str) -> String {
+    let text = escape(words);
+    match text.strip_suffix(BREAK) {
+        Some(whole) if !whole.ends_with('@') => whole.to_owned(),
+        Some(_) | None => text,
     }
 }
 
@@ -316,6 +325,12 @@ mod tests {
         );
         assert_eq!(to("javascript:alert(1)"), "d4711 \\](x)");
         assert_eq!(to(&format!("https://x.example/{}", "a".repeat(1_000))), "d4711 \\](x)");
+    }
+
+    #[test]
+    fn our_own_words_stay_whole_and_call_nobody() {
+        let words = Line::of("Waiting here:").text("@").foreign("all").text(" d1: #1 ").strong("x:");
+        assert_eq!(line(&words), "Waiting here:@\u{200b}all d1: \\#\u{200b}1 **x:**");
     }
 
     #[test]

@@ -159,10 +159,10 @@ async fn a_cancelled_form_decides_nothing() {
     let world = world().await;
     let card = world.card().await;
     let dialog = world.open(&world.dana, &card, "approve").await;
+    assert_eq!(world.twin.cancel_dialog(&world.dana).await.unwrap(), None, "nobody is told");
     let cancelled = Submission { cancelled: true, ..world.submission(&dialog, Value::Null) };
     let received = world.submit(&world.dana, cancelled).await;
     assert!(matches!(received, Ok(Received::NotOurs(_))));
-    assert_eq!(world.twin.cancel_dialog(&world.dana).await.unwrap(), None, "nobody is told");
 }
 
 #[tokio::test]

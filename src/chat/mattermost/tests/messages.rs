@@ -129,7 +129,7 @@ async fn foreign_text_notifies_nobody_and_links_nowhere(#[case] hostile: &str) {
     assert_eq!(world.twin.pings(), []);
     let fallback = world.shown(&card).props["attachments"][0]["fallback"].as_str().unwrap().to_owned();
     assert!(!fallback.contains("@c") && !fallback.contains("@h") && !fallback.contains("@a"));
-    assert_eq!(links(&world.shown(&card).seen), ["https://git.example.com/%40channel"; 5]);
+    assert_eq!(links(&world.shown(&card).seen), ["https://git.example.com/%40channel"; 6]);
 }
 
 /// Where Markdown would lead.
