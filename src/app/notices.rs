@@ -71,7 +71,9 @@ impl App {
         let entry = self.entry_of(first);
         let reason_needed = entry.is_none_or(|entry| entry.policy.reject_needs_reason);
         notice.offer = wording::offer(&deployments, reason_needed, 0);
-        if notice.offer.is_some() && entry.is_some_and(|entry| entry.mention) {
+        // An edit notifies nobody, so people are named once.
+        let first = posting.message.is_none() && notice.offer.is_some();
+        if first && entry.is_some_and(|entry| entry.mention) {
             notice.mentions = self.can_make_a_difference(chat, desk, &deployments).await;
         }
         Ok(Some(Scene { chat, notice, deployments, terms, changes }))
@@ -324,8 +326,10 @@ fn marker(subject: &Subject) -> String {
     format!("countersign:notice:{subject}")
 }
 
+/// Of what a message shows. Whom it notified is no part of that: it stays as it was first written until it changes.
 fn digest(notice: &Notice) -> String {
-    hex::encode(Sha256::digest(serde_json::to_vec(notice).unwrap_or_default()))
+    let shown = Notice { mentions: Vec::new(), ..notice.clone() };
+    hex::encode(Sha256::digest(serde_json::to_vec(&shown).unwrap_or_default()))
 }
 
 /// The oldest of our messages with a marker. A chat that doesn't let us look leaves the chance of a double.
