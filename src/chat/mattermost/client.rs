@@ -27,7 +27,7 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(site: Site, token: SecretString, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(site: Site, token: &SecretString, clock: Arc<dyn Clock>) -> Self {
         let authorization = format!("Bearer {}", token.expose_secret()).into();
         Self { site, authorization, clock }
     }

@@ -71,7 +71,7 @@ impl Inbound for MattermostInbound {
         }
         let Ok(sent) = serde_json::from_slice::<Sent>(raw.body) else { return Err(unproven()) };
         match (sent.kind.as_deref(), &sent.context) {
-            (Some("dialog_submission"), _) => self.submitted(sent, now),
+            (Some("dialog_submission"), _) => self.submitted(&sent, now),
             (_, Some(_)) => self.pressed(sent, now),
             (_, None) => Err(unproven()),
         }
@@ -86,7 +86,7 @@ impl MattermostInbound {
         authorization: Option<&[u8]>,
         now: Timestamp,
     ) -> Result<Received, Rejected> {
-        self.authenticate(form.all("token"), authorization)?;
+        self.authenticate(&form.all("token"), authorization)?;
         let (user, channel) = (form.id("user_id")?, form.id("channel_id")?);
         let trigger = form.one("trigger_id").filter(|trigger| !trigger.is_empty());
         let id = digest(trigger.ok_or_else(|| unreadable("trigger_id"))?);
@@ -103,10 +103,10 @@ impl MattermostInbound {
     }
 
     /// The token comes in a header and in a field. With an OAuth connection the header holds something else.
-    fn authenticate(&self, fields: Vec<&str>, authorization: Option<&[u8]>) -> Result<(), Rejected> {
+    fn authenticate(&self, fields: &[&str], authorization: Option<&[u8]>) -> Result<(), Rejected> {
         let refused = |why| Err(Rejected::Unauthenticated(why));
         let header = authorization.and_then(after_token);
-        let field = match fields.as_slice() {
+        let field = match fields {
             [] => None,
             [one] => Some(one.as_bytes()),
             [_, _, ..] => return refused("the token came twice"),
@@ -161,7 +161,7 @@ impl MattermostInbound {
     }
 
     /// A form. Its state is the client's word as much as its fields are, but for the seal.
-    fn submitted(&self, sent: Sent, now: Timestamp) -> Result<Received, Rejected> {
+    fn submitted(&self, sent: &Sent, now: Timestamp) -> Result<Received, Rejected> {
         let state = sent.state.as_deref();
         let opened: Opened = state.and_then(|state| self.seal.open(state)).ok_or_else(unproven)?;
         if sent.user_id.as_ref() != Some(&opened.user) {

@@ -94,7 +94,7 @@ impl Mattermost {
             hook: hook.ok_or(SettingsError::PublicUrl(AddressError::Scheme))?,
             client: Client::new(
                 Site::new(http, url).map_err(SettingsError::Url)?,
-                bot_token,
+                &bot_token,
                 Arc::clone(&clock),
             ),
             me: OnceCell::new(),

@@ -100,10 +100,8 @@ impl Chat for Mattermost {
         let Err(failure) = self.client.send(Method::DELETE, &["posts", &message.id], None).await else {
             return Ok(());
         };
-        match self.or_gone(failure, &message.id).await? {
-            Failure::NotFound => Ok(()),
-            failure => Err(failure),
-        }
+        let failure = self.or_gone(failure, &message.id).await?;
+        if failure == Failure::NotFound { Ok(()) } else { Err(failure) }
     }
 
     async fn whisper(&self, to: &Aside, text: &Prose, choices: &[Choice]) -> Result<(), Failure> {

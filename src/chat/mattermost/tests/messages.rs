@@ -36,7 +36,7 @@ async fn our_own_messages_are_found_by_their_marker() {
         .unwrap_err();
     world.twin.post_as(&world.dana, world.channel(), twin::NewPost::new("x").props(forged)).unwrap();
     let other = world.chat.post(&world.deploys, &notice(), "other").await.unwrap();
-    assert_eq!(world.chat.find_own(&world.deploys, None, "card").await.unwrap(), [card.clone()]);
+    assert_eq!(world.chat.find_own(&world.deploys, None, "card").await.unwrap(), std::slice::from_ref(&card));
     world.clock.advance(SignedDuration::from_mins(1));
     let double = world.chat.post(&world.deploys, &notice(), "card").await.unwrap();
     assert_ne!(double, card);
@@ -135,11 +135,11 @@ async fn foreign_text_notifies_nobody_and_links_nowhere(#[case] hostile: &str) {
 /// Where Markdown would lead.
 fn links(markdown: &str) -> Vec<String> {
     use pulldown_cmark::{Event, Parser, Tag};
-    let target = |event| match event {
-        Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
-            Some(dest_url.into_string())
+    let target = |event| {
+        if let Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) = event {
+            return Some(dest_url.into_string());
         }
-        _ => None,
+        None
     };
     Parser::new(markdown).filter_map(target).collect()
 }

@@ -168,10 +168,10 @@ fn form(received: Result<Received, Rejected>) -> Form {
 /// The one act, and the id of its delivery.
 fn act(received: Result<Received, Rejected>) -> (String, Chatted) {
     match received {
-        Ok(Received::Ours(mut verified)) if verified.form.is_none() => match verified.events.remove(0) {
-            Event::Chatted(chatted) => (verified.id, *chatted),
-            other => panic!("no act: {other:?}"),
-        },
+        Ok(Received::Ours(mut verified)) if verified.form.is_none() => {
+            let Event::Chatted(chatted) = verified.events.remove(0) else { panic!("no act: {verified:?}") };
+            (verified.id, *chatted)
+        }
         other => panic!("not ours: {other:?}"),
     }
 }
