@@ -133,11 +133,13 @@ pub async fn build_by(
     let metered = |name: PlatformName| http.metered(figures.meter(&name));
     let (mut desks, mut chats, mut sources) = (BTreeMap::new(), BTreeMap::new(), Sources::new());
     for settings in &config.gitlab {
-        desks.insert(settings.name.clone(), gitlab_desk(settings, &metered((&settings.name).into()), &clock)?);
+        desks
+            .insert(settings.name.clone(), gitlab_desk(settings, &metered((&settings.name).into()), &clock)?);
         sources.insert(settings.name.to_string(), gitlab_inbound(settings)?);
     }
     for settings in &config.github {
-        desks.insert(settings.name.clone(), github_desk(settings, &metered((&settings.name).into()), &clock)?);
+        desks
+            .insert(settings.name.clone(), github_desk(settings, &metered((&settings.name).into()), &clock)?);
         sources.insert(settings.name.to_string(), github_inbound(settings)?);
     }
     for settings in &config.slack {
@@ -348,8 +350,7 @@ fn github_desk(settings: &GitHub, http: &Http, clock: &Arc<dyn Clock>) -> Result
 
 fn gitlab_inbound(settings: &GitLab) -> Result<Arc<dyn Inbound>, BuildError> {
     let name = settings.name.clone();
-    let inbound =
-        GitLabInbound::new(name.clone(), &settings.signing_tokens, settings.secret_tokens.clone());
+    let inbound = GitLabInbound::new(name.clone(), &settings.signing_tokens, settings.secret_tokens.clone());
     source((&name).into(), inbound)
 }
 
@@ -365,8 +366,7 @@ fn slack_inbound(settings: &Slack) -> Result<Arc<dyn Inbound>, BuildError> {
 }
 
 fn mattermost_inbound(settings: &Mattermost) -> Result<Arc<dyn Inbound>, BuildError> {
-    let inbound =
-        MattermostInbound::new(&mattermost_settings(settings), settings.command_tokens.clone());
+    let inbound = MattermostInbound::new(&mattermost_settings(settings), settings.command_tokens.clone());
     source((&settings.name).into(), inbound)
 }
 
@@ -374,7 +374,5 @@ fn source(
     name: PlatformName,
     inbound: Result<impl Inbound + 'static, BadSecret>,
 ) -> Result<Arc<dyn Inbound>, BuildError> {
-    inbound
-        .map(|inbound| Arc::new(inbound) as Arc<dyn Inbound>)
-        .map_err(|why| BuildError::Hook { name, why })
+    inbound.map(|inbound| Arc::new(inbound) as Arc<dyn Inbound>).map_err(|why| BuildError::Hook { name, why })
 }

@@ -8,8 +8,7 @@ use std::path::Path;
 const PAGES: [&str; 3] = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"];
 
 /// What an example needs around it that shows `[[environment]]` tables alone.
-const AROUND: &str =
-    "[server]\npublic_url = \"https://countersign.example.com\"\n[[gitlab]]\nurl = \"https://gitlab.example.com\"\ntoken = \"t\"\nsecret_tokens = [\"s\"]\n";
+const AROUND: &str = "[server]\npublic_url = \"https://countersign.example.com\"\n[[gitlab]]\nurl = \"https://gitlab.example.com\"\ntoken = \"t\"\nsecret_tokens = [\"s\"]\n";
 
 #[test]
 fn links_lead_somewhere() {

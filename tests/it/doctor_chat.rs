@@ -6,7 +6,7 @@ use countersign::domain::actor::Account;
 use countersign::domain::chat::Link;
 use countersign::domain::id::{ChatName, ForgeName, UserId};
 use countersign::ports::clock::Clock as _;
-use countersign::ports::store::Store as _;
+use countersign::ports::postings::Postings as _;
 use countersign::sim::clock::HandClock;
 use countersign::sim::gitlab::{
     ApprovalRule, GitLab, Level, NewHook, ProtectedEnvironment, UserId as GitLabUser,
@@ -113,7 +113,8 @@ impl Ward {
             "public_url = \"https://countersign.example.com\"\n"
         };
         let store = self.folder.path().join("ledger.db");
-        let text = format!("[store]\nurl = \"sqlite:{}\"\n[server]\n{public_url}{}", store.display(), self.settings);
+        let text =
+            format!("[store]\nurl = \"sqlite:{}\"\n[server]\n{public_url}{}", store.display(), self.settings);
         let config = self.folder.path().join("countersign.toml");
         std::fs::write(&config, text).unwrap();
         let mut command = Command::cargo_bin("countersign").unwrap();
@@ -152,8 +153,7 @@ impl Ward {
         let store = format!("sqlite:{}", self.folder.path().join("ledger.db").display());
         let around = Surroundings::new(Arc::new(SystemClock), TaskTracker::new());
         let store = SqliteStore::open(&store, Access::Serve, around).await.unwrap();
-        let account =
-            Account { id: UserId(7), username: "alice".to_owned(), bot: false };
+        let account = Account { id: UserId(7), username: "alice".to_owned(), bot: false };
         let link = Link {
             chat: ChatName::new(chat),
             name: name.to_owned(),
@@ -206,7 +206,10 @@ async fn an_app_in_another_workspace_is_found() {
     ward.instead_of(&format!("team_ids = [\"{team}\"]"), &format!("team_ids = [\"{other}\"]"));
     let (code, text) = ward.check();
     assert_eq!(code, 1, "{text}");
-    assert!(text.contains(&format!("installed in the workspace {team}, which isn't in `team_ids`")), "{text}");
+    assert!(
+        text.contains(&format!("installed in the workspace {team}, which isn't in `team_ids`")),
+        "{text}"
+    );
     assert!(text.contains("is of another workspace there"), "{text}");
 }
 

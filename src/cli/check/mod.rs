@@ -122,11 +122,7 @@ struct Practice<'a> {
     store: Option<&'a dyn Store>,
 }
 
-async fn platforms(
-    config: &Config,
-    store: Option<&dyn Store>,
-    report: &mut Report,
-) -> Result<(), Trouble> {
+async fn platforms(config: &Config, store: Option<&dyn Store>, report: &mut Report) -> Result<(), Trouble> {
     let practice =
         Practice { config, http: Http::new(Limits::default())?, clock: Arc::new(SystemClock), store };
     for settings in &config.gitlab {
@@ -140,7 +136,8 @@ async fn platforms(
         practice.chat(&slack, chat::Kind::Slack(settings), report).await;
     }
     for settings in &config.mattermost {
-        let chat = wiring::mattermost(settings, &practice.http, &practice.clock).map_err(Trouble::unusable)?;
+        let chat =
+            wiring::mattermost(settings, &practice.http, &practice.clock).map_err(Trouble::unusable)?;
         practice.chat(&chat, chat::Kind::Mattermost(settings), report).await;
     }
     Ok(())

@@ -21,7 +21,9 @@ impl Doctor<'_> {
                     rooms.push(seen.id);
                 }
                 Err(Failure::NotFound) => {
-                    let text = format!("{channel}: there is no such channel, or it is private and the bot isn't in it");
+                    let text = format!(
+                        "{channel}: there is no such channel, or it is private and the bot isn't in it"
+                    );
                     self.report.find(text, format!("{}, or correct `notify`", self.kind.invitation(token)));
                 }
                 // Spoken of already.
@@ -44,14 +46,17 @@ impl Doctor<'_> {
         if seen.member {
             self.report.fine(format!("{called} can be written to"));
         } else if self.kind.writes_anywhere(token) {
-            let text = format!("{called}: the bot isn't in it, so a message whose answer was lost may be posted twice");
+            let text = format!(
+                "{called}: the bot isn't in it, so a message whose answer was lost may be posted twice"
+            );
             self.report.warn(text, self.kind.invitation(token));
         } else {
             let text = format!("{called}: the bot isn't in it, so nothing is told there");
             self.report.find(text, self.kind.invitation(token));
         }
         if seen.shared {
-            let text = format!("{called} is shared with others: they read along, and what they say is refused");
+            let text =
+                format!("{called} is shared with others: they read along, and what they say is refused");
             self.report.note(text);
         }
     }
@@ -70,7 +75,9 @@ impl Kind<'_> {
         let bot = &token.account;
         match self {
             Self::Slack(_) => format!("type `/invite @{bot}` there"),
-            Self::Mattermost(_) => format!("add the bot to the team, then type `/invite @{bot}` in the channel"),
+            Self::Mattermost(_) => {
+                format!("add the bot to the team, then type `/invite @{bot}` in the channel")
+            }
         }
     }
 

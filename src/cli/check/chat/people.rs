@@ -87,7 +87,10 @@ impl Doctor<'_> {
                     "{}: {account} first meant another account than now, and whoever has the name now speaks for nobody",
                     self.name()
                 );
-                self.report.find(text, "see who that is, and put the present name of whoever is meant into `[[person]]`");
+                self.report.find(
+                    text,
+                    "see who that is, and put the present name of whoever is meant into `[[person]]`",
+                );
                 return;
             }
         }

@@ -30,7 +30,11 @@ pub(super) const NEEDS: [Need; 7] = [
     Need::new("chat:write", true, "nothing is told"),
     Need::new(USERS, true, "nobody can be told from a guest or a foreigner, so nobody decides"),
     Need::new("channels:history", false, "a message whose answer was lost may be posted twice"),
-    Need::new("groups:history", false, "a message whose answer was lost may be posted twice in private channels"),
+    Need::new(
+        "groups:history",
+        false,
+        "a message whose answer was lost may be posted twice in private channels",
+    ),
     Need::new(CHANNELS, false, "the check can't look at channels"),
     Need::new(PRIVATE_CHANNELS, false, "the check can't look at private channels"),
 ];
@@ -67,15 +71,19 @@ impl Doctor<'_> {
         if settings.team_ids.contains(team) {
             self.report.fine(format!("{name}: the app is installed in the workspace {team}"));
         } else if settings.team_ids.iter().any(|id| id.starts_with('E')) {
-            let text =
-                format!("{name}: whether the workspace {team} is of an organisation in `team_ids` isn't told");
+            let text = format!(
+                "{name}: whether the workspace {team} is of an organisation in `team_ids` isn't told"
+            );
             self.report.note(text);
         } else {
             let text = format!(
                 "{name}: the app is installed in the workspace {team}, which isn't in `team_ids`: everybody there is \
                  refused"
             );
-            self.report.find(text, format!("add \"{team}\" to `team_ids`, or install the app where it is meant to be"));
+            self.report.find(
+                text,
+                format!("add \"{team}\" to `team_ids`, or install the app where it is meant to be"),
+            );
         }
     }
 }
@@ -87,17 +95,17 @@ mod tests {
     use serde_json::{Map, Value};
     use std::iter::Peekable;
     use std::path::Path;
-    use std::str::Lines;
+    use std::vec::IntoIter;
 
     const MANIFEST: &str = include_str!("../../../../config/slack-manifest.yml");
     const URL: &str = "https://countersign.example.com/hooks/slack";
 
     /// The YAML that the manifest is written in: blocks, plain or quoted texts, and comments on lines of their own.
-    struct Yaml<'a>(Peekable<std::iter::Filter<Lines<'a>, fn(&&str) -> bool>>);
+    struct Yaml<'a>(Peekable<IntoIter<&'a str>>);
 
     fn yaml(text: &str) -> Value {
-        let told: fn(&&str) -> bool = |line| !line.trim().is_empty() && !line.trim_start().starts_with('#');
-        Yaml(text.lines().filter(told).peekable()).block(0)
+        let told = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
+        Yaml(text.lines().filter(told).collect::<Vec<_>>().into_iter().peekable()).block(0)
     }
 
     impl<'a> Yaml<'a> {
@@ -149,9 +157,8 @@ mod tests {
     }
 
     fn default_slack() -> Slack {
-        let secret = |_: &str| {
-            Some("-----BEGIN RSA PRIVATE KEY-----\nMIIB\n-----END RSA PRIVATE KEY-----".to_owned())
-        };
+        let secret =
+            |_: &str| Some("-----BEGIN RSA PRIVATE KEY-----\nMIIB\n-----END RSA PRIVATE KEY-----".to_owned());
         let text = config::DEFAULTS.replace("{ env = \"GITLAB_TOKEN\" }", "\"t\"");
         let text = text.replace("{ env = \"GITLAB_WEBHOOK_TOKEN\" }", "\"t\"");
         let text = text.replace("{ env = \"SLACK_BOT_TOKEN\" }", "\"t\"");
@@ -202,6 +209,9 @@ mod tests {
         }
         let long = text(&manifest, "/display_information/long_description");
         assert!(long.chars().count() >= 174, "Slack asks for at least so many where there is one");
-        assert_eq!((at(&manifest, "/_metadata/major_version"), at(&manifest, "/_metadata/minor_version")), (&2.into(), &1.into()));
+        assert_eq!(
+            (at(&manifest, "/_metadata/major_version"), at(&manifest, "/_metadata/minor_version")),
+            (&2.into(), &1.into())
+        );
     }
 }
