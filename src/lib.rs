@@ -6,7 +6,7 @@
 //! * [`web`]: the HTTP server: hooks in, health out.
 //! * [`app`]: the use cases, from a stored delivery to a told world.
 //! * [`forge`]: GitLab and GitHub, behind the ports.
-//! * [`chat`]: the chats, behind the ports.
+//! * [`chat`]: Slack and Mattermost, behind the ports.
 //! * [`net`]: the one HTTP client, and signatures.
 //! * [`store`]: where deliveries, jobs and the ledger are kept.
 //! * [`config`]: the file that says who may approve what; read once, every fault shown at once.
