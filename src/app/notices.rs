@@ -42,7 +42,7 @@ impl App {
             commit.postings.extend(shown.news.into_iter().map(news));
             return Ok(self.store.commit(commit).await?);
         };
-        let told = self.tell_news(task, &scene, &posting, &message).await?;
+        let told = self.tell_news(task, &scene, (&posting, shown.closed), &message).await?;
         commit.postings.extend(shown.news.into_iter().chain(told).map(news));
         match self.store.commit(commit).await {
             Err(CommitError::LeaseLost) if posting.message.as_ref() != Some(&message) => {
@@ -84,7 +84,7 @@ impl App {
         if let Some(message) = &posting.message
             && (posting.closed || posting.digest.as_deref() == Some(&digest))
         {
-            return Ok(Shown { message: Some(message.clone()), news: Vec::new() });
+            return Ok(Shown { message: Some(message.clone()), news: Vec::new(), closed: posting.closed });
         }
         let generation = posting.shown.last().map_or(1, |(last, _)| last + 1);
         let mut notice = scene.notice.clone();
@@ -100,11 +100,11 @@ impl App {
                 Err(Failure::NotFound) => chat.post(&message.channel, &notice, &mark).await,
                 Err(Failure::Refused(Refusal::Locked)) => {
                     let news = vec![PostingNews::Closed];
-                    return Ok(Shown { message: Some(message.clone()), news });
+                    return Ok(Shown { message: Some(message.clone()), news, closed: true });
                 }
                 Err(failure @ Failure::Refused(_)) => {
                     tracing::warn!(channel = %posting.channel, %failure, "a message can't be edited; it stays as it is");
-                    return Ok(Shown { message: None, news: Vec::new() });
+                    return Ok(Shown { message: None, news: Vec::new(), closed: false });
                 }
                 Err(failure) => Err(failure),
             },
@@ -118,7 +118,7 @@ impl App {
         let changes = scene.changes.clone();
         let news =
             PostingNews::Shown { message: message.clone(), digest, shown, changes, stale: posting.stale };
-        Ok(Shown { message: Some(message), news: vec![news] })
+        Ok(Shown { message: Some(message), news: vec![news], closed: false })
     }
 
     /// Writes the message for the first time. An earlier attempt may have done so and not come back to tell.
@@ -146,7 +146,7 @@ impl App {
         &self,
         task: &Task,
         scene: &Scene<'_>,
-        posting: &Posting,
+        (posting, closed): (&Posting, bool),
         message: &Message,
     ) -> Result<Option<PostingNews>, Stopped> {
         let now: Vec<(DeploymentId, i64)> =
@@ -168,7 +168,7 @@ impl App {
             return Ok(Some(PostingNews::Told(now)));
         }
         let mut text = Prose(blocks);
-        if posting.closed {
+        if closed {
             text.extend(wording::now(&scene.deployments, &scene.terms));
         }
         let newest: Vec<String> = now.iter().map(|(id, seq)| format!("{id}@{seq}")).collect();
@@ -298,6 +298,8 @@ struct Shown {
     /// The message, unless it can't be written to.
     message: Option<Message>,
     news: Vec<PostingNews>,
+    /// It can't be edited any more: its thread has to tell all.
+    closed: bool,
 }
 
 /// An approval that somebody might give.

@@ -64,7 +64,6 @@ pub fn being_carried_out(mut notice: Notice, word: Word, by: &str) -> Notice {
     };
     notice.standing = vec![Line::of(format!("{what} by ")).foreign(by).text(" is being carried out…")];
     notice.offer = None;
-    notice.mentions.clear();
     notice
 }
 

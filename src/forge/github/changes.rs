@@ -5,7 +5,6 @@
 //! * <https://docs.github.com/en/rest/commits/commits#compare-two-commits>
 
 use super::GitHub;
-use super::client::PAGE_OF_TEXTS;
 use super::wire::{Deployment, DeploymentState, DeploymentStatus};
 use crate::domain::id::{Project, ProjectId};
 use crate::domain::notice::{Changes, NewCommit, Since};
@@ -16,6 +15,8 @@ use serde::Deserialize;
 /// Deployments of the environment that are looked through, newest first, and how many of them in full.
 const RECENT: &str = "10";
 const READ_IN_FULL: usize = 5;
+/// The longest page of commits that is asked for: GitHub's own measure.
+const PAGE: usize = 30;
 
 /// A page of what one commit has that another lacks, oldest first, and how it is in all.
 #[derive(Deserialize)]
@@ -122,9 +123,9 @@ async fn since(github: &GitHub, project: &Project, last: String, sha: &str) -> R
 
 /// A comparison with its newest commits: they stand on the last page.
 async fn compare(github: &GitHub, project: ProjectId, pair: &str) -> Result<Comparison, Failure> {
-    let first = compare_page(github, project, pair, (PAGE_OF_TEXTS, 1)).await?;
+    let first = compare_page(github, project, pair, (PAGE, 1)).await?;
     let total = first.total_commits;
-    if total <= PAGE_OF_TEXTS {
+    if total <= PAGE {
         return Ok(first);
     }
     let length = length_of_pages(total);
@@ -145,7 +146,7 @@ async fn compare_page(
 /// How long pages have to be so that the last one of so many commits holds as many as are listed.
 fn length_of_pages(total: usize) -> usize {
     let on_the_last = |length: &usize| (total.saturating_sub(1) % length).min(Since::MOST - 1);
-    (Since::MOST..=PAGE_OF_TEXTS).max_by_key(on_the_last).unwrap_or(PAGE_OF_TEXTS)
+    (Since::MOST..=PAGE).max_by_key(on_the_last).unwrap_or(PAGE)
 }
 
 impl Commit {
@@ -197,10 +198,10 @@ mod tests {
 
     #[test]
     fn the_last_page_holds_as_many_as_are_listed() {
-        for total in PAGE_OF_TEXTS + 1..=10_000 {
+        for total in PAGE + 1..=10_000 {
             let length = length_of_pages(total);
             let on_the_last = total - (total.div_ceil(length) - 1) * length;
-            assert!(on_the_last >= Since::MOST && length <= PAGE_OF_TEXTS, "{total}: {length}");
+            assert!(on_the_last >= Since::MOST && length <= PAGE, "{total}: {length}");
         }
     }
 }

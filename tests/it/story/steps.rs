@@ -143,7 +143,8 @@ async fn counted<S: Stage>(world: &World<S>, words: &[&str]) -> Result<bool, Str
                 return Err("it doesn't".to_owned());
             }
         }
-        ["the", "ledger", "of", environment, "tells", "of", part, times, "times"] => {
+        ["the", "ledger", "of", environment, "tells", "of", part, times, "times"]
+        | ["the", "ledger", "of", environment, "tells", "of", part, times @ ("once" | "twice")] => {
             let found = world.entries_of(environment, part).await?;
             expect(&found.to_string(), &number(times)?.to_string())?;
         }

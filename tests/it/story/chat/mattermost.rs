@@ -86,7 +86,9 @@ impl ChatStage for OnMattermost {
 
     fn whispers(&self, to: &str) -> Vec<Seen> {
         let Some(user) = self.users.get(to) else { return Vec::new() };
-        self.mattermost.ephemerals_of(user).into_iter().map(seen).collect()
+        let direct = self.mattermost.direct_channel(&self.mattermost.bot_user(), user);
+        let posts = self.mattermost.ephemerals_of(user).into_iter().chain(self.mattermost.posts_of(&direct));
+        posts.map(seen).collect()
     }
 
     fn notified(&self) -> Vec<String> {

@@ -79,12 +79,12 @@ pub(crate) struct Chat {
     pub(crate) stage: Box<dyn ChatStage>,
     read: BTreeSet<String>,
     last: Option<Seen>,
-    told_pings: usize,
+    told_pings: Vec<String>,
 }
 
 impl Chat {
     pub(crate) fn new(stage: Box<dyn ChatStage>) -> Self {
-        Self { stage, read: BTreeSet::new(), last: None, told_pings: 0 }
+        Self { stage, read: BTreeSet::new(), last: None, told_pings: Vec::new() }
     }
 
     /// What nobody has told yet: messages, what stands in threads, answers to one person.
@@ -92,8 +92,7 @@ impl Chat {
         let alone = PEOPLE.iter().flat_map(|name| self.stage.whispers(name));
         let all = self.stage.messages().into_iter().chain(alone);
         let unread = all.into_iter().find(|seen| !self.read.contains(&seen.id)).map(|seen| seen.text);
-        let pings = self.stage.notified();
-        unread.or_else(|| pings.get(self.told_pings).map(|who| format!("({who} was notified)")))
+        unread.or_else(|| self.untold_pings().first().map(|who| format!("({who} was notified)")))
     }
 
     /// Everything that is to be seen, for a story that failed.
@@ -109,6 +108,16 @@ impl Chat {
             }
         }
         scene
+    }
+
+    fn untold_pings(&self) -> Vec<String> {
+        let mut pings = self.stage.notified();
+        for told in &self.told_pings {
+            if let Some(at) = pings.iter().position(|who| who == told) {
+                pings.remove(at);
+            }
+        }
+        pings
     }
 
     fn roots(&self) -> Vec<Seen> {
@@ -150,10 +159,10 @@ pub(super) fn told<S: Stage>(world: &mut World<S>, words: &[&str]) -> Result<boo
         ["that", "does", "not", "say", part] => lacks(&last(chat)?.text, part)?,
         ["that", "has", "the", "buttons", buttons @ ..] => expect_buttons(last(chat)?, buttons)?,
         [name, "was", "notified"] => {
-            let pings = chat.stage.notified();
-            let who = pings.get(chat.told_pings).ok_or("nobody was notified")?;
-            expect(who, name)?;
-            chat.told_pings += 1;
+            if !chat.untold_pings().iter().any(|who| who == name) {
+                return Err(format!("{:?} were", chat.untold_pings()));
+            }
+            chat.told_pings.push((*name).to_owned());
         }
         _ => return message_told(chat, words),
     }
@@ -206,7 +215,9 @@ fn last(chat: &Chat) -> Result<&Seen, String> {
 fn expect_buttons(seen: &Seen, buttons: &[&str]) -> Told {
     let wanted: Vec<&str> =
         buttons.iter().filter(|word| **word != "and").map(|word| word.trim_end_matches(',')).collect();
-    let there: Vec<&str> = seen.buttons.iter().map(String::as_str).collect();
+    // Where buttons can't lead anywhere, a link does.
+    let there: Vec<&str> =
+        seen.buttons.iter().map(String::as_str).filter(|button| *button != "Open").collect();
     expect(&there.join(", "), &wanted.join(", "))
 }
 
