@@ -116,7 +116,8 @@ impl App {
         let surplus = shown.len().saturating_sub(Posting::KEPT);
         shown.drain(..surplus);
         let changes = scene.changes.clone();
-        let news = PostingNews::Shown { message: message.clone(), digest, shown, changes };
+        let news =
+            PostingNews::Shown { message: message.clone(), digest, shown, changes, stale: posting.stale };
         Ok(Shown { message: Some(message), news: vec![news] })
     }
 
