@@ -45,9 +45,8 @@ impl<'a> Checker<'a> {
             self.sheet.faults.push(Finding { span: None, title: title.to_owned(), help: help.to_owned() });
         }
         let slack = self.each(raw.slack, |checker, raw| checker.slack(raw, &mut platforms));
-        let us = server.as_ref().map(|server| server.public_url.as_ref());
-        let mattermost =
-            self.each(raw.mattermost, |checker, raw| checker.mattermost(raw, us, &mut platforms));
+        let mattermost = self
+            .each(raw.mattermost, |checker, raw| checker.mattermost(raw, server.as_ref(), &mut platforms));
         let people = self.people(raw.person, &platforms);
         let policies = self.policies(raw.environment, &platforms);
         if let (Some(people), Some(policies)) = (&people, &policies) {

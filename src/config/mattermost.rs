@@ -2,32 +2,28 @@
 
 use super::chats::{Chat, ChatKind, NO_PROOF};
 use super::check::Checker;
-use super::checked::Mattermost;
+use super::checked::{Mattermost, Server};
 use super::platforms::Platforms;
 use super::raw::RawMattermost;
 use crate::domain::id::ChatName;
+use std::ops::Range;
 use toml::Spanned;
 use url::Url;
 
 const MATTERMOST_NAME: &str = "mattermost";
 
 impl Checker<'_> {
-    /// `us` is the server's own address: `None` where the server's table is faulty.
     pub(super) fn mattermost(
         &mut self,
         raw: Spanned<RawMattermost>,
-        us: Option<Option<&Url>>,
+        server: Option<&Server>,
         platforms: &mut Platforms,
     ) -> Option<Mattermost> {
         let at = raw.span();
         let raw = raw.into_inner();
         let name = self.platform_name(raw.name, MATTERMOST_NAME, &at, platforms).map(ChatName::new);
         platforms.chats.push(Chat { name: name.clone(), kind: ChatKind::Mattermost, at: at.clone() });
-        if us == Some(None) {
-            let title = "without `public_url` the buttons in this chat lead nowhere";
-            let help = "set [server] public_url to the address that Mattermost reaches this server by";
-            self.sheet.fault(at.clone(), title, help);
-        }
+        let public_url = server.and_then(|server| self.public_url(server, &at));
         let url = self.required(raw.url, &at, "url").and_then(|url| self.web_address(&url));
         let bot_token =
             self.required(raw.bot_token, &at, "bot_token").and_then(|token| self.header_secret(&token));
@@ -43,7 +39,16 @@ impl Checker<'_> {
             bot_token: bot_token?,
             command_tokens: command_tokens?,
             command: command?,
-            public_url: us??.clone(),
+            public_url: public_url?,
         })
+    }
+
+    fn public_url(&mut self, server: &Server, at: &Range<usize>) -> Option<Url> {
+        if server.public_url.is_none() {
+            let title = "without `public_url` the buttons in this chat lead nowhere";
+            let help = "set [server] public_url to the address that Mattermost reaches this server by";
+            self.sheet.fault(at.clone(), title, help);
+        }
+        server.public_url.clone()
     }
 }

@@ -51,10 +51,11 @@ struct Container {
 
 #[derive(Deserialize)]
 struct Action {
-    #[serde(default)]
-    action_id: String,
+    #[serde(rename = "action_id", default)]
+    id: String,
     value: Option<String>,
-    action_ts: Option<String>,
+    #[serde(rename = "action_ts")]
+    time: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -109,7 +110,7 @@ impl Receiver {
     }
 
     fn pressed(&self, said: &Interaction, at: Timestamp) -> Result<Received, Rejected> {
-        let ours = said.actions.iter().find_map(|action| Some((action, buttons::word(&action.action_id)?)));
+        let ours = said.actions.iter().find_map(|action| Some((action, buttons::word(&action.id)?)));
         let Some((action, word)) = ours else {
             return Ok(Received::NotOurs("a button that decides nothing"));
         };
@@ -118,7 +119,7 @@ impl Receiver {
         let offer =
             action.value.as_deref().and_then(buttons::offer).ok_or_else(|| lacks("the button's value"))?;
         let trigger = said.trigger_id.clone().filter(|id| is_id(id)).ok_or_else(|| lacks("trigger_id"))?;
-        let time = action.action_ts.as_deref().unwrap_or_default();
+        let time = action.time.as_deref().unwrap_or_default();
         let id = format!("{trigger}:{time}");
         let id = Some(id).filter(|id| is_id(id)).ok_or_else(|| lacks("action_ts"))?;
         let aside = Aside {

@@ -71,12 +71,12 @@ impl MessageSeen {
     pub(super) fn is_ours(&self, me: &Me, event_type: &str, marker: &str) -> bool {
         let by_us =
             self.user.as_ref() == Some(&me.user_id) || (me.bot_id.is_some() && self.bot_id == me.bot_id);
-        let marked = self.metadata.as_ref().is_some_and(|metadata| {
+        let so_marked = self.metadata.as_ref().is_some_and(|metadata| {
             let payload = metadata.event_payload.as_ref();
             metadata.event_type == event_type
                 && payload.and_then(|payload| payload.marker.as_deref()) == Some(marker)
         });
-        by_us && marked
+        by_us && so_marked
     }
 }
 

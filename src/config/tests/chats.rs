@@ -149,7 +149,7 @@ fn no_chat_has_the_name_of_a_forge_or_of_another_chat() {
 
 #[test]
 fn faults_of_channels() {
-    let channels = r##"notify = [
+    let channels = r#"notify = [
         "C0DEPLOYS",
         "slak:C0DEPLOYS",
         "teams:deploys",
@@ -160,7 +160,7 @@ fn faults_of_channels() {
         "mattermost:acme/team/town-square",
         "mattermost:https://chat.example.com/acme/channels/town-square",
         7,
-    ]"##;
+    ]"#;
     assert_snapshot!(faults(&with(channels)), @r##"
     29: this doesn't name a channel of a chat; write the name of the chat, `:` and the channel, such as "slack:C0DEPLOYS"
     30: no chat is called "slak"; did you mean `slack`?

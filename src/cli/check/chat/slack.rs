@@ -95,17 +95,17 @@ mod tests {
     use serde_json::{Map, Value};
     use std::iter::Peekable;
     use std::path::Path;
-    use std::str::Lines;
+    use std::vec::IntoIter;
 
     const MANIFEST: &str = include_str!("../../../../config/slack-manifest.yml");
     const URL: &str = "https://countersign.example.com/hooks/slack";
 
     /// The YAML that the manifest is written in: blocks, plain or quoted texts, and comments on lines of their own.
-    struct Yaml<'a>(Peekable<std::iter::Filter<Lines<'a>, fn(&&str) -> bool>>);
+    struct Yaml<'a>(Peekable<IntoIter<&'a str>>);
 
     fn yaml(text: &str) -> Value {
-        let told: fn(&&str) -> bool = |line| !line.trim().is_empty() && !line.trim_start().starts_with('#');
-        Yaml(text.lines().filter(told).peekable()).block(0)
+        let told = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
+        Yaml(text.lines().filter(told).collect::<Vec<_>>().into_iter().peekable()).block(0)
     }
 
     impl<'a> Yaml<'a> {
