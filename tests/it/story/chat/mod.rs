@@ -68,6 +68,14 @@ pub(crate) trait ChatStage: Send + Sync {
     fn clear_faults(&self);
     /// Messages can't be edited from now on.
     fn close_edits(&self);
+    /// The configuration with placeholders that only this chat has a meaning for.
+    fn fill(&self, text: &str) -> String {
+        text.to_owned()
+    }
+    /// What is to be seen only here.
+    fn check(&self, _words: &[&str]) -> Result<bool, String> {
+        Ok(false)
+    }
     /// How only this chat behaves.
     fn arrange(&self, words: &[&str]) -> Result<bool, String>;
     /// What somebody does that other chats don't know.
@@ -164,7 +172,7 @@ pub(super) fn told<S: Stage>(world: &mut World<S>, words: &[&str]) -> Result<boo
             }
             chat.told_pings.push((*name).to_owned());
         }
-        _ => return message_told(chat, words),
+        _ => return Ok(message_told(chat, words)? || chat.stage.check(words)?),
     }
     Ok(true)
 }
