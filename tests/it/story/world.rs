@@ -77,7 +77,9 @@ impl<S: Stage> World<S> {
         let address = listener.local_addr().unwrap();
         let tables = chat.as_ref().map(|chat| chat.stage.tables(S::FORGE, address)).unwrap_or_default();
         let channel = chat.as_ref().map(|chat| chat.stage.channel()).unwrap_or_default();
-        let environments = S::fill(environments).replace("{channel}", &channel);
+        let by_id = chat.as_ref().map(|chat| chat.stage.channel_by_id()).unwrap_or_default();
+        let environments =
+            S::fill(environments).replace("{channel}", &channel).replace("{channel by id}", &by_id);
         let environments = chat.as_ref().map_or(environments.clone(), |chat| chat.stage.fill(&environments));
         let config = format!(
             "[server]\nlisten = \"{address}\"\npublic_url = \"http://{address}\"\n\

@@ -62,6 +62,10 @@ impl ChatStage for OnMattermost {
         "mattermost:acme/deploys".to_owned()
     }
 
+    fn channel_by_id(&self) -> String {
+        format!("mattermost:{}", self.channel)
+    }
+
     fn tables(&self, forge: &str, countersign: SocketAddr) -> String {
         let hook = format!("http://{countersign}/hooks/mattermost");
         let token = self.mattermost.set_command(&self.team, "deploy", &hook);

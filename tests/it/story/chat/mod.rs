@@ -45,6 +45,10 @@ pub(crate) trait ChatStage: Send + Sync {
     fn name(&self) -> &'static str;
     /// The channel, as `notify` names it.
     fn channel(&self) -> String;
+    /// The same channel under its other name, where it has two.
+    fn channel_by_id(&self) -> String {
+        self.channel()
+    }
     /// Its table, and `[[person]]` for everybody who is linked to an account of this forge. Commands and buttons are
     /// pointed at Countersign's address.
     fn tables(&self, forge: &str, countersign: SocketAddr) -> String;
@@ -259,6 +263,10 @@ pub(super) async fn acted<S: Stage>(world: &mut World<S>, words: &[&str]) -> Res
         [name, "types", text] => stage.types(name, command(text)?, None).await?,
         [name, "types", text, "in", "the", "thread"] => {
             stage.types(name, command(text)?, Some(&chat.newest()?.id)).await?;
+        }
+        [name, "types", text, "in", "the", "thread", "of", "the", "first", "message"] => {
+            let first = chat.roots().into_iter().next().ok_or("there is no message")?;
+            stage.types(name, command(text)?, Some(&first.id)).await?;
         }
         [name, "presses", button] => stage.presses(name, &chat.newest()?, button).await?,
         [name, "presses", button, "of", "the", "first", "message"] => {
