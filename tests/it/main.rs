@@ -20,6 +20,7 @@ mod deploy;
 mod docs;
 mod doctor;
 mod doctor_github;
+mod endurance;
 mod healthcheck;
 mod house;
 mod instances;

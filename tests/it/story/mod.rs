@@ -11,7 +11,7 @@ mod arrange;
 pub(crate) mod github;
 pub(crate) mod gitlab;
 mod read;
-mod server;
+pub(crate) mod server;
 pub(crate) mod stage;
 mod steps;
 pub(crate) mod world;

@@ -1,7 +1,7 @@
 //! What a story needs of a forge, in words that every forge has.
 
 use countersign::sim::clock::HandClock;
-use countersign::sim::faults::{HookFaults, Rule};
+use countersign::sim::faults::{HookFaults, Rule, Watcher};
 use std::net::SocketAddr;
 
 /// What became of something that a sentence tells.
@@ -133,6 +133,9 @@ pub(crate) trait Stage: Sized {
     fn add_fault(&self, rule: Rule);
     fn clear_faults(&self);
     fn set_hook_faults(&self, faults: HookFaults);
+    fn watch(&self, watcher: Option<Watcher>);
+    /// The status of every hook that was sent so far; absent when no answer came.
+    fn hook_answers(&self) -> Vec<Option<u16>>;
     /// How many calls were made that count where the forge limits them.
     fn calls(&self) -> usize;
     fn clear_calls(&self);

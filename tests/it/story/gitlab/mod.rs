@@ -5,7 +5,7 @@ mod setting;
 
 use super::stage::{Act, Deploy, Done, From, Held, Role, Said, Standing, Switches};
 use countersign::sim::clock::HandClock;
-use countersign::sim::faults::{HookFaults, Rule};
+use countersign::sim::faults::{HookFaults, Rule, Watcher};
 use countersign::sim::gitlab::{
     DeploymentView, GitLab, GroupId, HookId, Iid, JobSpec, Level, NewPipeline, NoteView, ProjectId, Refused,
     UserId,
@@ -274,6 +274,14 @@ impl super::stage::Stage for Stage {
 
     fn set_hook_faults(&self, faults: HookFaults) {
         self.gitlab.set_hook_faults(faults);
+    }
+
+    fn watch(&self, watcher: Option<Watcher>) {
+        self.gitlab.set_watcher(watcher);
+    }
+
+    fn hook_answers(&self) -> Vec<Option<u16>> {
+        self.gitlab.deliveries().into_iter().map(|delivery| delivery.status).collect()
     }
 
     fn calls(&self) -> usize {
