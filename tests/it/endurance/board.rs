@@ -13,6 +13,8 @@ use std::time::Duration;
 pub(super) enum Point {
     /// At the call of this number since its start: before the forge acts on it, or after, and before it answers.
     Call { number: u64, acted: bool },
+    /// The same, where only what writes is counted.
+    Write { number: u64, acted: bool },
     /// Between the answer to a hook and whatever that hook leads to.
     Taken,
     /// At any time: so long after its start, or after it was told to work.
@@ -42,6 +44,7 @@ struct Slot {
     killer: Option<Killer>,
     point: Option<Point>,
     calls: u64,
+    writes: u64,
     killed: bool,
 }
 
@@ -68,7 +71,7 @@ impl Board {
         let mut state = self.lock();
         let point = state.next_point();
         let killer = Some(killer);
-        state.slots[place] = Slot { token, killer, point, calls: 0, killed: false };
+        state.slots[place] = Slot { token, killer, point, ..Slot::default() };
         point
     }
 
@@ -129,7 +132,8 @@ impl State {
             0 => Point::Taken,
             1 | 2 => Point::Time(Duration::from_micros(200 + self.chance.below(60_000))),
             3 | 4 => Point::Call { number: 1 + self.chance.below(6), acted: self.chance.percent(50) },
-            _ => Point::Call { number: 1 + self.chance.below(60), acted: self.chance.percent(50) },
+            5 | 6 => Point::Call { number: 1 + self.chance.below(60), acted: self.chance.percent(50) },
+            _ => Point::Write { number: 1 + self.chance.below(12), acted: self.chance.percent(50) },
         })
     }
 
@@ -154,9 +158,15 @@ impl State {
             return Some(Action::Hang);
         }
         slot.calls += 1;
-        if let Some(Point::Call { number, acted }) = slot.point
-            && number == slot.calls
-        {
+        slot.writes += u64::from(seen.method != "GET");
+        let acted = match slot.point {
+            Some(Point::Call { number, acted }) => (number == slot.calls).then_some(acted),
+            Some(Point::Write { number, acted }) => {
+                (seen.method != "GET" && number == slot.writes).then_some(acted)
+            }
+            Some(Point::Taken | Point::Time(_)) | None => None,
+        };
+        if let Some(acted) = acted {
             let kind = if seen.method == "GET" { "read" } else { "write" };
             let moment = if acted { "after" } else { "before" };
             self.kill(place, &format!("{moment} a {kind}: {} {}", seen.method, seen.path));

@@ -133,9 +133,9 @@ async fn lock(folder: &Path) -> Ailment {
     Ailment::Locked(connection)
 }
 
-/// A disk of four megabytes, where the system lets us have one.
+/// A disk of sixteen megabytes, where the system lets us have one: several times what a run writes.
 fn mount(folder: &Path) -> bool {
-    let options = ["-t", "tmpfs", "-o", "size=4m", "countersign-endurance"];
+    let options = ["-t", "tmpfs", "-o", "size=16m", "countersign-endurance"];
     let mounted = Command::new("mount").args(options).arg(folder).output();
     mounted.is_ok_and(|output| output.status.success())
 }

@@ -160,7 +160,7 @@ impl Fleet {
         if let Make::Program = self.make {
             let is_due = |index: usize, point| match point {
                 Point::Time(after) => self.places[index].started.elapsed() >= after * 50,
-                Point::Taken | Point::Call { .. } => false,
+                Point::Taken | Point::Call { .. } | Point::Write { .. } => false,
             };
             self.kill_at(is_due, "at a random time");
             return;

@@ -88,7 +88,7 @@ impl Set {
                                 }
                             }
                             Err(why) => {
-                                say(&format!("seed {seed} FAILED after {:?}: {why}", begun.elapsed()));
+                                say(&format!("seed {seed} failed after {:?}: {why}", begun.elapsed()));
                                 found.1.push(format!("seed {seed}: {why}"));
                             }
                         }

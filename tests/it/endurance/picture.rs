@@ -174,7 +174,7 @@ impl Picture {
         self.expect(cards.len() == 1, || format!("there are {} cards", cards.len()));
         for card in cards {
             for line in card.body.lines() {
-                self.line(timeless(line));
+                self.line(numberless(&timeless(line), S::NUMBERED_FROM > 0));
             }
         }
     }
@@ -198,4 +198,10 @@ fn portless(word: &str) -> String {
     let Some((before, after)) = word.split_once("http://127.0.0.1:") else { return word.to_owned() };
     let rest = after.trim_start_matches(|c: char| c.is_ascii_digit());
     format!("{before}http://forge{}", portless(rest))
+}
+
+/// Without our own numbers, which go by the order of hearing; a forge's stay.
+fn numberless(line: &str, by_the_forge: bool) -> String {
+    let Some((before, after)) = line.split_once("**d").filter(|_| !by_the_forge) else { return line.to_owned() };
+    format!("{before}**d…{}", after.trim_start_matches(|c: char| c.is_ascii_digit()))
 }
