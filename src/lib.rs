@@ -5,7 +5,8 @@
 //! * [`cli`]: the command line, and the only place that names every adapter.
 //! * [`web`]: the HTTP server: hooks in, health out.
 //! * [`app`]: the use cases, from a stored delivery to a told world.
-//! * [`forge`]: GitLab, behind the ports.
+//! * [`forge`]: GitLab and GitHub, behind the ports.
+//! * [`chat`]: Slack and Mattermost, behind the ports.
 //! * [`net`]: the one HTTP client, and signatures.
 //! * [`store`]: where deliveries, jobs and the ledger are kept.
 //! * [`config`]: the file that says who may approve what; read once, every fault shown at once.
@@ -14,6 +15,7 @@
 //! * [`sim`]: the twin of the outside world, for tests and the demo; it knows none of the others.
 
 pub mod app;
+pub mod chat;
 pub mod cli;
 pub mod config;
 pub mod domain;

@@ -67,8 +67,10 @@ impl App {
             [(forge, one)] => self.meant_in(actor, command, (forge, one), thread.as_ref()).await,
             [] => self.meant_nothing(actor, command, &announced).await,
             several => {
-                let all = every(several.iter().map(|(_, one)| *one));
-                Ok(Meant::Say(wording::choose_one(), self.choices(&all)))
+                let choices = self.choices(&every(several.iter().map(|(_, one)| *one)));
+                let decides = command.verb.decides();
+                let text = if decides { wording::choose_one() } else { wording::waiting_here(&choices) };
+                Ok(Meant::Say(text, choices))
             }
         }
     }

@@ -5,11 +5,12 @@ use super::channel::Meant;
 use super::commands::{Here, Plan, Speaker, Spoken};
 use super::links::Spokesman;
 use super::press::pressed_at;
+use super::react::{ANSWER_WINDOW, MOST_ANSWERS};
 use super::worker::Task;
 use super::{App, ChatDesk, Stopped};
 use crate::domain::chat::{Act, Chatted, Choice, Message, NoVoice, Offer};
 use crate::domain::command::{Command, Misunderstood, Verb, parse_chat};
-use crate::domain::deployment::Deployment;
+use crate::domain::deployment::{Deployment, Description};
 use crate::domain::effect::{Effect, Look};
 use crate::domain::id::UserId;
 use crate::domain::ledger::{Source, Word};
@@ -17,6 +18,7 @@ use crate::domain::wording::{Prose, Spelling, Terms, answer, chat as wording, he
 use crate::ports::chat::Presence;
 use crate::ports::postings::Posting;
 use crate::ports::store::{CommitError, TakenCommand};
+use sha2::{Digest as _, Sha256};
 
 /// How often a conflict is answered by gathering and deciding again at once.
 const TRIES: u32 = 3;
@@ -42,8 +44,8 @@ pub struct Reaction {
     pub renew: Vec<Posting>,
     /// Whose word it is, as far as that mattered.
     pub by: Option<UserId>,
-    /// The words of the forge that it is about.
-    pub terms: Option<Terms>,
+    /// One of the deployments that it is about.
+    pub about: Option<Description>,
 }
 
 impl Reaction {
@@ -125,7 +127,7 @@ impl App {
             }
             Meant::These { speaker, targets, reason, seen } => {
                 reaction.by = Some(speaker.account.id);
-                reaction.terms = targets.first().map(|d| self.terms_of(d)).transpose()?;
+                reaction.about = targets.first().map(|d| d.description.clone());
                 reaction.plan = Plan::saying(Prose::default());
                 let spoken = actor.spoken(&speaker, command.verb, reason.as_deref());
                 for deployment in &targets {
@@ -137,8 +139,35 @@ impl App {
         Ok(reaction)
     }
 
-    fn terms_of(&self, deployment: &Deployment) -> Result<Terms, Stopped> {
-        Ok(self.desk(&deployment.description.forge)?.forge.terms())
+    fn terms_of(&self, deployment: &Description) -> Result<Terms, Stopped> {
+        Ok(self.desk(&deployment.forge)?.forge.terms())
+    }
+
+    /// People whom no policy names are answered a limited number of times, told so once, then no more.
+    async fn answer_within_limits(
+        &self,
+        taken: &TakenCommand,
+        (by, about): (Option<UserId>, Option<Description>),
+        text: Prose,
+    ) -> Result<Option<Prose>, Stopped> {
+        if taken.named {
+            return Ok(Some(text));
+        }
+        let since = self.clock.now() - ANSWER_WINDOW;
+        let answered = self.store.answers_to(&taken.place, taken.by, since).await?;
+        let named = match (by, &about) {
+            _ if answered < MOST_ANSWERS => true,
+            (Some(user), Some(about)) => {
+                self.is_named(self.desk(&about.forge)?, &about.project, user).await?
+            }
+            // Somebody with an account of the forge, who asked for nothing in particular.
+            (Some(_), None) => true,
+            (None, _) => false,
+        };
+        if named {
+            return Ok(Some(text));
+        }
+        Ok((answered == MOST_ANSWERS).then(answer::last_answer))
     }
 
     fn help(&self, actor: &Actor<'_>) -> Prose {
@@ -166,8 +195,8 @@ impl App {
             Spokesman::Of(account) => account,
             Spokesman::Nobody(text) => return Ok(Reaction::saying(text)),
         };
-        let terms = Some(desk.forge.terms());
-        let mut reaction = Reaction { by: Some(account.id), terms, ..Reaction::saying(Prose::default()) };
+        let about = Some(first.description.clone());
+        let mut reaction = Reaction { by: Some(account.id), about, ..Reaction::saying(Prose::default()) };
         if let Some(posting) = posting
             && self.show_carrying_out(actor.chat, &posting, (press.word, &account.username)).await?
         {
@@ -226,17 +255,20 @@ impl App {
         reaction: Reaction,
     ) -> Result<(), Stopped> {
         let Chatted { id, aside, at, .. } = actor.chatted;
-        let Reaction { plan, choices, renew, by, terms } = reaction;
+        let Reaction { plan, choices, renew, by, about } = reaction;
+        let terms = about.as_ref().map(|about| self.terms_of(about)).transpose()?;
         let mut commit = self.finishing(task);
-        commit.commands.push(TakenCommand {
+        let taken = TakenCommand {
             source: TakenCommand::chatted(&aside.chat, id),
             place: aside.channel.key(&aside.chat),
             line: TakenCommand::WHOLE,
-            by: by.unwrap_or(UserId(0)),
+            by: by.unwrap_or_else(|| counted_as(&actor.chatted.by.id)),
             at: *at,
             outcome: plan.outcome.to_owned(),
-            named: true,
-        });
+            named: plan.named,
+        };
+        let text = self.answer_within_limits(&taken, (by, about), plan.text).await?;
+        commit.commands.push(taken);
         commit.changes = plan.changes;
         for effect in plan.effects {
             commit.jobs.push(self.effect(effect, *at)?);
@@ -248,8 +280,8 @@ impl App {
         for posting in &renew {
             self.renew(&mut commit, posting)?;
         }
-        if !plan.text.0.is_empty() || !choices.is_empty() {
-            let text = terms.iter().fold(plan.text, Prose::in_terms);
+        if let Some(text) = text.filter(|text| !text.0.is_empty() || !choices.is_empty()) {
+            let text = terms.iter().fold(text, Prose::in_terms);
             let whisper = Effect::Whisper { to: aside.clone(), text, choices };
             commit.jobs.push(self.effect(whisper, *at)?);
         }
@@ -301,6 +333,13 @@ impl Pressed<'_> {
             Word::Revoked => Verb::Revoke,
         }
     }
+}
+
+/// Somebody without an account of a forge is counted under a number of their own.
+fn counted_as(chat_user: &str) -> UserId {
+    let digest = Sha256::digest(chat_user.as_bytes());
+    let number = digest.iter().take(7).fold(0_i64, |number, byte| number << 8 | i64::from(*byte));
+    UserId(-1 - number)
 }
 
 /// Those that take votes; if none does, the newest, so that the answer tells how it ended.

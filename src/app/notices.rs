@@ -42,7 +42,7 @@ impl App {
             commit.postings.extend(shown.news.into_iter().map(news));
             return Ok(self.store.commit(commit).await?);
         };
-        let told = self.tell_news(task, &scene, &posting, &message).await?;
+        let told = self.tell_news(task, &scene, (&posting, shown.closed), &message).await?;
         commit.postings.extend(shown.news.into_iter().chain(told).map(news));
         match self.store.commit(commit).await {
             Err(CommitError::LeaseLost) if posting.message.as_ref() != Some(&message) => {
@@ -71,7 +71,9 @@ impl App {
         let entry = self.entry_of(first);
         let reason_needed = entry.is_none_or(|entry| entry.policy.reject_needs_reason);
         notice.offer = wording::offer(&deployments, reason_needed, 0);
-        if notice.offer.is_some() && entry.is_some_and(|entry| entry.mention) {
+        // An edit notifies nobody, so people are named once.
+        let first = posting.message.is_none() && notice.offer.is_some();
+        if first && entry.is_some_and(|entry| entry.mention) {
             notice.mentions = self.can_make_a_difference(chat, desk, &deployments).await;
         }
         Ok(Some(Scene { chat, notice, deployments, terms, changes }))
@@ -84,7 +86,7 @@ impl App {
         if let Some(message) = &posting.message
             && (posting.closed || posting.digest.as_deref() == Some(&digest))
         {
-            return Ok(Shown { message: Some(message.clone()), news: Vec::new() });
+            return Ok(Shown { message: Some(message.clone()), news: Vec::new(), closed: posting.closed });
         }
         let generation = posting.shown.last().map_or(1, |(last, _)| last + 1);
         let mut notice = scene.notice.clone();
@@ -100,11 +102,11 @@ impl App {
                 Err(Failure::NotFound) => chat.post(&message.channel, &notice, &mark).await,
                 Err(Failure::Refused(Refusal::Locked)) => {
                     let news = vec![PostingNews::Closed];
-                    return Ok(Shown { message: Some(message.clone()), news });
+                    return Ok(Shown { message: Some(message.clone()), news, closed: true });
                 }
                 Err(failure @ Failure::Refused(_)) => {
                     tracing::warn!(channel = %posting.channel, %failure, "a message can't be edited; it stays as it is");
-                    return Ok(Shown { message: None, news: Vec::new() });
+                    return Ok(Shown { message: None, news: Vec::new(), closed: false });
                 }
                 Err(failure) => Err(failure),
             },
@@ -116,8 +118,9 @@ impl App {
         let surplus = shown.len().saturating_sub(Posting::KEPT);
         shown.drain(..surplus);
         let changes = scene.changes.clone();
-        let news = PostingNews::Shown { message: message.clone(), digest, shown, changes };
-        Ok(Shown { message: Some(message), news: vec![news] })
+        let news =
+            PostingNews::Shown { message: message.clone(), digest, shown, changes, stale: posting.stale };
+        Ok(Shown { message: Some(message), news: vec![news], closed: false })
     }
 
     /// Writes the message for the first time. An earlier attempt may have done so and not come back to tell.
@@ -145,7 +148,7 @@ impl App {
         &self,
         task: &Task,
         scene: &Scene<'_>,
-        posting: &Posting,
+        (posting, closed): (&Posting, bool),
         message: &Message,
     ) -> Result<Option<PostingNews>, Stopped> {
         let now: Vec<(DeploymentId, i64)> =
@@ -167,7 +170,7 @@ impl App {
             return Ok(Some(PostingNews::Told(now)));
         }
         let mut text = Prose(blocks);
-        if posting.closed {
+        if closed {
             text.extend(wording::now(&scene.deployments, &scene.terms));
         }
         let newest: Vec<String> = now.iter().map(|(id, seq)| format!("{id}@{seq}")).collect();
@@ -297,6 +300,8 @@ struct Shown {
     /// The message, unless it can't be written to.
     message: Option<Message>,
     news: Vec<PostingNews>,
+    /// It can't be edited any more: its thread has to tell all.
+    closed: bool,
 }
 
 /// An approval that somebody might give.
@@ -321,8 +326,10 @@ fn marker(subject: &Subject) -> String {
     format!("countersign:notice:{subject}")
 }
 
+/// Of what a message shows. Whom it notified is no part of that: it stays as it was first written until it changes.
 fn digest(notice: &Notice) -> String {
-    hex::encode(Sha256::digest(serde_json::to_vec(notice).unwrap_or_default()))
+    let shown = Notice { mentions: Vec::new(), ..notice.clone() };
+    hex::encode(Sha256::digest(serde_json::to_vec(&shown).unwrap_or_default()))
 }
 
 /// The oldest of our messages with a marker. A chat that doesn't let us look leaves the chance of a double.

@@ -15,10 +15,10 @@ use sha2::{Digest as _, Sha256};
 
 /// How often a conflict is answered by gathering and deciding again at once.
 const TRIES: u32 = 3;
-/// Answers that somebody whom no policy names gets in one conversation within [`ANSWER_WINDOW`].
-const MOST_ANSWERS: u32 = 10;
+/// Answers that somebody whom no policy names gets in one place within [`ANSWER_WINDOW`].
+pub(super) const MOST_ANSWERS: u32 = 10;
 /// See [`MOST_ANSWERS`].
-const ANSWER_WINDOW: SignedDuration = SignedDuration::from_mins(10);
+pub(super) const ANSWER_WINDOW: SignedDuration = SignedDuration::from_mins(10);
 
 /// A hook proves the text that a comment began with only if it came this soon after it: a custom template can
 /// call a later edit, also one by somebody else, a new comment.
@@ -185,7 +185,7 @@ impl App {
     }
 
     /// Whether any policy of the project names somebody.
-    async fn is_named(&self, desk: &Desk, project: &Project, user: UserId) -> Result<bool, Stopped> {
+    pub async fn is_named(&self, desk: &Desk, project: &Project, user: UserId) -> Result<bool, Stopped> {
         for entry in self.policies.of_project(desk.forge.name(), &project.path) {
             let users = std::iter::once(user).collect();
             let read = self.read_people(desk, project.id, &entry.policy, &users).await?;

@@ -2,9 +2,11 @@
 
 use crate::app::figures::Figures;
 use crate::app::worker::Worker;
-use crate::app::{App, Desk, Stopped, Ways};
-use crate::config::{Config, GitHub, GitLab, MergeRequestApproval, StoreUrl};
-use crate::domain::id::ForgeName;
+use crate::app::{App, ChatDesk, Desk, Stopped, Ways};
+use crate::chat::mattermost::{self, MattermostInbound};
+use crate::chat::slack::{self, SlackInbound};
+use crate::config::{Config, GitHub, GitLab, Mattermost, MergeRequestApproval, Slack, StoreUrl};
+use crate::domain::id::{ChatName, ForgeName, PlatformName};
 use crate::forge::github::webhook::GitHubInbound;
 use crate::forge::gitlab::webhook::GitLabInbound;
 use crate::forge::{github, gitlab};
@@ -48,7 +50,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// Why the house can't be put together. Nothing of it depends on a forge being reachable.
+/// Why the house can't be put together. Nothing of it depends on a forge or chat being reachable.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// The store can't be opened, or another process serves from it.
@@ -73,11 +75,27 @@ pub enum BuildError {
         /// What is wrong.
         why: github::SettingsError,
     },
-    /// What a forge's webhooks prove themselves with.
+    /// A Slack's address or token.
+    #[error("[[slack]] {name}: {why}")]
+    Slack {
+        /// Its configured name.
+        name: ChatName,
+        /// What is wrong.
+        why: slack::SettingsError,
+    },
+    /// A Mattermost's address or token.
+    #[error("[[mattermost]] {name}: {why}")]
+    Mattermost {
+        /// Its configured name.
+        name: ChatName,
+        /// What is wrong.
+        why: mattermost::SettingsError,
+    },
+    /// What webhooks prove themselves with.
     #[error("webhooks of {name}: {why}")]
     Hook {
-        /// Its configured name.
-        name: ForgeName,
+        /// The forge's or chat's configured name.
+        name: PlatformName,
         /// What is wrong.
         why: BadSecret,
     },
@@ -112,15 +130,27 @@ pub async fn build_by(
     let store = open(&config.store, Access::Serve, around, lease_time).await.map_err(BuildError::Store)?;
     let http = Http::new(http::Limits::default())?;
     let figures = Arc::new(Figures::new(names(config), clock.now()));
-    let metered = |name: &ForgeName| http.metered(figures.meter(&name.into()));
-    let (mut desks, mut sources) = (BTreeMap::new(), Sources::new());
+    let metered = |name: PlatformName| http.metered(figures.meter(&name));
+    let (mut desks, mut chats, mut sources) = (BTreeMap::new(), BTreeMap::new(), Sources::new());
     for settings in &config.gitlab {
-        desks.insert(settings.name.clone(), gitlab_desk(settings, &metered(&settings.name), &clock)?);
+        desks
+            .insert(settings.name.clone(), gitlab_desk(settings, &metered((&settings.name).into()), &clock)?);
         sources.insert(settings.name.to_string(), gitlab_inbound(settings)?);
     }
     for settings in &config.github {
-        desks.insert(settings.name.clone(), github_desk(settings, &metered(&settings.name), &clock)?);
+        desks
+            .insert(settings.name.clone(), github_desk(settings, &metered((&settings.name).into()), &clock)?);
         sources.insert(settings.name.to_string(), github_inbound(settings)?);
+    }
+    for settings in &config.slack {
+        let chat = Arc::new(slack(settings, &metered((&settings.name).into()), &clock)?);
+        chats.insert(settings.name.clone(), ChatDesk { chat, command: settings.command.clone() });
+        sources.insert(settings.name.to_string(), slack_inbound(settings)?);
+    }
+    for settings in &config.mattermost {
+        let chat = Arc::new(mattermost(settings, &metered((&settings.name).into()), &clock)?);
+        chats.insert(settings.name.clone(), ChatDesk { chat, command: settings.command.clone() });
+        sources.insert(settings.name.to_string(), mattermost_inbound(settings)?);
     }
     let policies = Arc::new(config.policies.clone());
     let app = App {
@@ -128,8 +158,8 @@ pub async fn build_by(
         clock,
         policies,
         desks: Arc::new(desks),
-        chats: Arc::default(),
-        people: Arc::default(),
+        chats: Arc::new(chats),
+        people: Arc::new(config.people.clone()),
         cause: None,
         figures,
     };
@@ -143,7 +173,10 @@ pub async fn build_by(
 /// What deliveries come from.
 fn names(config: &Config) -> impl Iterator<Item = String> {
     let gitlab = config.gitlab.iter().map(|settings| settings.name.to_string());
-    gitlab.chain(config.github.iter().map(|settings| settings.name.to_string()))
+    let github = config.github.iter().map(|settings| settings.name.to_string());
+    let slack = config.slack.iter().map(|settings| settings.name.to_string());
+    let mattermost = config.mattermost.iter().map(|settings| settings.name.to_string());
+    gitlab.chain(github).chain(slack).chain(mattermost)
 }
 
 /// What a process does: usually both. Where several share a store, each may do one.
@@ -267,6 +300,37 @@ pub fn github(settings: &GitHub, http: &Http, clock: &Arc<dyn Clock>) -> Result<
         .map_err(|why| BuildError::GitHub { name: settings.name.clone(), why })
 }
 
+/// One Slack, ready to be spoken to; nothing is sent yet.
+pub fn slack(settings: &Slack, http: &Http, clock: &Arc<dyn Clock>) -> Result<slack::Slack, BuildError> {
+    let wanted = slack::Settings {
+        name: settings.name.clone(),
+        api_url: settings.api_url.clone(),
+        bot_token: settings.bot_token.clone(),
+        team_ids: settings.team_ids.clone(),
+    };
+    slack::Slack::new(wanted, http, Arc::clone(clock))
+        .map_err(|why| BuildError::Slack { name: settings.name.clone(), why })
+}
+
+/// One Mattermost, ready to be spoken to; nothing is sent yet.
+pub fn mattermost(
+    settings: &Mattermost,
+    http: &Http,
+    clock: &Arc<dyn Clock>,
+) -> Result<mattermost::Mattermost, BuildError> {
+    mattermost::Mattermost::new(mattermost_settings(settings), http.clone(), Arc::clone(clock))
+        .map_err(|why| BuildError::Mattermost { name: settings.name.clone(), why })
+}
+
+fn mattermost_settings(settings: &Mattermost) -> mattermost::Settings {
+    mattermost::Settings {
+        name: settings.name.clone(),
+        url: settings.url.clone(),
+        bot_token: settings.bot_token.clone(),
+        public_url: settings.public_url.clone(),
+    }
+}
+
 fn gitlab_desk(settings: &GitLab, http: &Http, clock: &Arc<dyn Clock>) -> Result<Desk, BuildError> {
     let hint = match settings.merge_request_approval {
         MergeRequestApproval::Hint => true,
@@ -286,14 +350,29 @@ fn github_desk(settings: &GitHub, http: &Http, clock: &Arc<dyn Clock>) -> Result
 
 fn gitlab_inbound(settings: &GitLab) -> Result<Arc<dyn Inbound>, BuildError> {
     let name = settings.name.clone();
-    GitLabInbound::new(name.clone(), &settings.signing_tokens, settings.secret_tokens.clone())
-        .map(|inbound| Arc::new(inbound) as Arc<dyn Inbound>)
-        .map_err(|why| BuildError::Hook { name, why })
+    let inbound = GitLabInbound::new(name.clone(), &settings.signing_tokens, settings.secret_tokens.clone());
+    source((&name).into(), inbound)
 }
 
 fn github_inbound(settings: &GitHub) -> Result<Arc<dyn Inbound>, BuildError> {
     let (name, secrets) = (settings.name.clone(), settings.webhook_secrets.clone());
-    GitHubInbound::new(name.clone(), secrets, &settings.api_url, settings.app_id)
-        .map(|inbound| Arc::new(inbound) as Arc<dyn Inbound>)
-        .map_err(|why| BuildError::Hook { name, why })
+    let inbound = GitHubInbound::new(name.clone(), secrets, &settings.api_url, settings.app_id);
+    source((&name).into(), inbound)
+}
+
+fn slack_inbound(settings: &Slack) -> Result<Arc<dyn Inbound>, BuildError> {
+    let (name, secrets) = (settings.name.clone(), settings.signing_secrets.clone());
+    source((&name).into(), SlackInbound::new(name.clone(), secrets, &settings.api_url))
+}
+
+fn mattermost_inbound(settings: &Mattermost) -> Result<Arc<dyn Inbound>, BuildError> {
+    let inbound = MattermostInbound::new(&mattermost_settings(settings), settings.command_tokens.clone());
+    source((&settings.name).into(), inbound)
+}
+
+fn source(
+    name: PlatformName,
+    inbound: Result<impl Inbound + 'static, BadSecret>,
+) -> Result<Arc<dyn Inbound>, BuildError> {
+    inbound.map(|inbound| Arc::new(inbound) as Arc<dyn Inbound>).map_err(|why| BuildError::Hook { name, why })
 }

@@ -1,8 +1,9 @@
 //! From raw to checked: the server, the store, and what all tables share. (`gitlab` and `github` have the forges,
-//! `environments` the policies.)
+//! `slack` and `mattermost` the chats, `people` who is who, `environments` the policies.)
 
 use super::checked::{Config, Server, StoreUrl};
 use super::nearest::nearest;
+use super::platforms::Platforms;
 use super::raw::{RawConfig, RawServer, RawStore};
 use super::report::Finding;
 use super::secret::{Source, Vault};
@@ -36,19 +37,29 @@ impl<'a> Checker<'a> {
     pub(super) fn config(&mut self, raw: RawConfig) -> Option<Config> {
         let server = Self::plain(raw.server, RawServer::default()).and_then(|raw| self.server(raw));
         let store = Self::plain(raw.store, RawStore::default()).and_then(|raw| self.store(raw));
-        let mut forges = Vec::new();
-        let gitlab = self.each(raw.gitlab, |checker, raw| checker.gitlab(raw, &mut forges));
-        let github = self.each(raw.github, |checker, raw| checker.github(raw, &mut forges));
+        let mut platforms = Platforms::default();
+        let gitlab = self.each(raw.gitlab, |checker, raw| checker.gitlab(raw, &mut platforms));
+        let github = self.each(raw.github, |checker, raw| checker.github(raw, &mut platforms));
         if let (Some([]), Some([])) = (gitlab.as_deref(), github.as_deref()) {
             let (title, help) = ("no forge is configured", "add a `[[gitlab]]` or a `[[github]]` table");
             self.sheet.faults.push(Finding { span: None, title: title.to_owned(), help: help.to_owned() });
         }
-        let policies = self.policies(raw.environment, &forges);
+        let slack = self.each(raw.slack, |checker, raw| checker.slack(raw, &mut platforms));
+        let mattermost = self
+            .each(raw.mattermost, |checker, raw| checker.mattermost(raw, server.as_ref(), &mut platforms));
+        let people = self.people(raw.person, &platforms);
+        let policies = self.policies(raw.environment, &platforms);
+        if let (Some(people), Some(policies)) = (&people, &policies) {
+            self.warn_of_silent_chats(&platforms.chats, people, policies);
+        }
         Some(Config {
             server: server?,
             store: store?,
             gitlab: gitlab?,
             github: github?,
+            slack: slack?,
+            mattermost: mattermost?,
+            people: people?,
             policies: policies?,
             warnings: Vec::new(),
         })
@@ -169,7 +180,7 @@ impl<'a> Checker<'a> {
     // What all keys share: absence, defaults, choices, lists.
 
     /// The tables of a list, each of them checked.
-    fn each<T, U>(
+    pub(super) fn each<T, U>(
         &mut self,
         field: Field<Items<T>>,
         mut check: impl FnMut(&mut Self, Spanned<T>) -> Option<U>,

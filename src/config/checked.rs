@@ -1,7 +1,8 @@
 //! What the rest of the house may see of the configuration: checked values only.
 
 use super::report::Warning;
-use crate::domain::id::ForgeName;
+use crate::domain::chat::People;
+use crate::domain::id::{ChatName, ForgeName};
 use crate::domain::policy::{Policies, VoteAs};
 use jiff::SignedDuration;
 use secrecy::{ExposeSecret, SecretString};
@@ -21,6 +22,12 @@ pub struct Config {
     pub gitlab: Vec<GitLab>,
     /// Every GitHub.
     pub github: Vec<GitHub>,
+    /// Every Slack. No chat has the name of a forge or of another chat.
+    pub slack: Vec<Slack>,
+    /// Every Mattermost.
+    pub mattermost: Vec<Mattermost>,
+    /// Every `[[person]]`, each with accounts of configured forges and chats; no account stands in two of them.
+    pub people: People,
     /// Every `[[environment]]`, first match wins.
     pub policies: Policies,
     /// What is odd without being wrong, in the order of the file.
@@ -107,4 +114,38 @@ pub struct GitHub {
     pub webhook_secrets: Vec<SecretString>,
     /// Time between two looks at what is open; at least a second.
     pub poll: SignedDuration,
+}
+
+/// `[[slack]]`
+#[derive(Clone, Debug)]
+pub struct Slack {
+    /// Its name: last part of the hook path, what `notify` begins with.
+    pub name: ChatName,
+    /// Address of the Web API, `http` or `https`, without credentials, query or fragment.
+    pub api_url: Url,
+    /// The bot's token.
+    pub bot_token: SecretString,
+    /// Secrets that requests are signed with; at least one.
+    pub signing_secrets: Vec<SecretString>,
+    /// Workspaces (`T…`) and organisations (`E…`) whose people are heard; at least one.
+    pub team_ids: Vec<String>,
+    /// The slash command, with its slash.
+    pub command: String,
+}
+
+/// `[[mattermost]]`
+#[derive(Clone, Debug)]
+pub struct Mattermost {
+    /// Its name: last part of the hook path, what `notify` begins with.
+    pub name: ChatName,
+    /// The server, `http` or `https`, without credentials, query or fragment.
+    pub url: Url,
+    /// The bot's token.
+    pub bot_token: SecretString,
+    /// Tokens that slash commands are sent with; at least one.
+    pub command_tokens: Vec<SecretString>,
+    /// The slash command, with its slash.
+    pub command: String,
+    /// Where its buttons call back: `public_url` of the server.
+    pub public_url: Url,
 }

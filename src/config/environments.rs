@@ -3,6 +3,7 @@
 use super::check::Checker;
 use super::forges::{Forge, Kind};
 use super::grantees::people_named;
+use super::platforms::Platforms;
 use super::raw::{RawEnvironment, RawGrantee, RawRule};
 use super::sheet::{Field, Items};
 use crate::domain::glob::Glob;
@@ -24,28 +25,28 @@ impl Checker<'_> {
     pub(super) fn policies(
         &mut self,
         field: Field<Items<RawEnvironment>>,
-        forges: &[Forge],
+        platforms: &Platforms,
     ) -> Option<Policies> {
         let items = Self::plain(field, Vec::new())?;
         let mut entries: Vec<Option<Entry>> = Vec::new();
         for item in items {
-            let entry = item.and_then(|item| self.environment(item, forges, &entries));
+            let entry = item.and_then(|item| self.environment(item, platforms, &entries));
             entries.push(entry);
         }
         let entries = entries.into_iter().collect::<Option<Vec<Entry>>>()?;
-        self.warn_of_idle_forges(&entries, forges);
+        self.warn_of_idle_forges(&entries, &platforms.forges);
         Some(Policies::new(entries))
     }
 
     fn environment(
         &mut self,
         raw: Spanned<RawEnvironment>,
-        forges: &[Forge],
+        platforms: &Platforms,
         earlier: &[Option<Entry>],
     ) -> Option<Entry> {
         let at = raw.span();
         let raw = raw.into_inner();
-        let on = self.required(raw.on, &at, "on").and_then(|on| self.forge(&on, forges));
+        let on = self.required(raw.on, &at, "on").and_then(|on| self.forge(&on, &platforms.forges));
         let kind = on.map(|forge| forge.kind);
         let project = self.required(raw.project, &at, "project").and_then(|text| self.project(&text, kind));
         let name = self.required(raw.name, &at, "name").and_then(|text| self.glob(&text, kind));
@@ -62,7 +63,8 @@ impl Checker<'_> {
         let allow_bot_creator = Self::plain(raw.allow_bot_creator, false);
         let reject_needs_reason = Self::plain(raw.reject_needs_reason, true);
         let start_when_approved = self.start_when_approved(raw.start_when_approved, kind);
-        self.refuse_notify(raw.notify);
+        let mention = self.mention(raw.mention, &raw.notify);
+        let notify = self.notify(raw.notify, &platforms.chats);
         let policy = Policy {
             rules: rules?,
             allow_self_approval: allow_self_approval?,
@@ -78,8 +80,8 @@ impl Checker<'_> {
             gate: gate?,
             vote_as: vote_as?,
             policy,
-            notify: Vec::new(),
-            mention: false,
+            notify: notify?,
+            mention: mention?,
         };
         self.warn_of_shadow(&entry, earlier, at);
         Some(entry)
@@ -245,15 +247,6 @@ impl Checker<'_> {
     fn needs_nobody(&mut self, span: Range<usize>) {
         let help = "ask for at least one approval; without a gate no entry is needed";
         self.sheet.fault(span, "a policy that needs nobody would approve by itself", help);
-    }
-
-    fn refuse_notify(&mut self, field: Field<Items<String>>) {
-        if let Field::Given(targets) = field
-            && !targets.get_ref().is_empty()
-        {
-            let title = "this version notifies no chats";
-            self.sheet.fault(targets.span(), title, "remove this line: this version has no chats");
-        }
     }
 
     fn warn_of_shadow(&mut self, entry: &Entry, earlier: &[Option<Entry>], at: Range<usize>) {

@@ -1,11 +1,8 @@
-//! What the tables of all forges share, and what an `[[environment]]` must know of its forge.
+//! What an `[[environment]]` must know of its forge.
 
-use super::check::Checker;
-use super::sheet::Field;
 use crate::domain::id::ForgeName;
 use crate::domain::policy::{Gate, VoteAs};
 use std::ops::Range;
-use toml::Spanned;
 
 /// A forge whose webhooks anybody could send.
 pub(super) const NO_PROOF: &str = "nothing proves that webhooks come from this forge";
@@ -68,36 +65,5 @@ impl Kind {
             Self::GitLab { .. } => false,
             Self::GitHub => true,
         }
-    }
-}
-
-impl Checker<'_> {
-    /// The name of a forge's table. No two forges share one, whatever their kind: it is the hook's path.
-    pub(super) fn forge_name(
-        &mut self,
-        field: Field<String>,
-        default: &str,
-        at: &Range<usize>,
-        forges: &[Forge],
-    ) -> Option<ForgeName> {
-        let name = match field {
-            Field::Given(name) => name,
-            Field::Absent => Spanned::new(at.clone(), default.to_owned()),
-            Field::Broken => return None,
-        };
-        let (span, name) = (name.span(), name.into_inner());
-        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-');
-        if name.is_empty() || !name.chars().all(allowed) {
-            let help =
-                "a name has lower-case letters, digits, `_` and `-`: it becomes part of the hook's path";
-            self.sheet.fault(span, format!("{name:?} can't be a name"), help);
-            return None;
-        }
-        let name = ForgeName::new(name);
-        if forges.iter().any(|forge| forge.name.as_ref() == Some(&name)) {
-            let help = "give each of them a `name` of its own";
-            self.sheet.fault(span, format!("the name `{name}` is taken by an earlier table"), help);
-        }
-        Some(name)
     }
 }

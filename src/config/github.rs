@@ -3,9 +3,11 @@
 use super::check::Checker;
 use super::checked::GitHub;
 use super::forges::{Forge, Kind, NO_PROOF};
+use super::platforms::Platforms;
 use super::raw::RawGitHub;
 use super::secret::Source;
 use super::sheet::{Field, Items};
+use crate::domain::id::ForgeName;
 use jiff::SignedDuration;
 use secrecy::{ExposeSecret as _, SecretString};
 use std::ops::Range;
@@ -19,11 +21,11 @@ const POLL: SignedDuration = SignedDuration::from_mins(5);
 const PAGES: [&str; 2] = ["github.com", "www.github.com"];
 
 impl Checker<'_> {
-    pub(super) fn github(&mut self, raw: Spanned<RawGitHub>, forges: &mut Vec<Forge>) -> Option<GitHub> {
+    pub(super) fn github(&mut self, raw: Spanned<RawGitHub>, platforms: &mut Platforms) -> Option<GitHub> {
         let at = raw.span();
         let raw = raw.into_inner();
-        let name = self.forge_name(raw.name, GITHUB_NAME, &at, forges);
-        forges.push(Forge { name: name.clone(), kind: Kind::GitHub, at: at.clone() });
+        let name = self.platform_name(raw.name, GITHUB_NAME, &at, platforms).map(ForgeName::new);
+        platforms.forges.push(Forge { name: name.clone(), kind: Kind::GitHub, at: at.clone() });
         let api_url = self.api_url(raw.api_url, &at);
         let app_id = self.required(raw.app_id, &at, "app_id").and_then(|id| self.app_id(&id));
         let private_key =

@@ -3,9 +3,11 @@
 use super::check::Checker;
 use super::checked::{GitLab, MergeRequestApproval};
 use super::forges::{Forge, Kind, NO_PROOF};
+use super::platforms::Platforms;
 use super::raw::RawGitLab;
 use super::secret::Source;
 use super::sheet::{Field, Items};
+use crate::domain::id::ForgeName;
 use crate::domain::policy::VoteAs;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -18,12 +20,12 @@ const GITLAB_NAME: &str = "gitlab";
 const POLL: SignedDuration = SignedDuration::from_secs(60);
 
 impl Checker<'_> {
-    pub(super) fn gitlab(&mut self, raw: Spanned<RawGitLab>, forges: &mut Vec<Forge>) -> Option<GitLab> {
+    pub(super) fn gitlab(&mut self, raw: Spanned<RawGitLab>, platforms: &mut Platforms) -> Option<GitLab> {
         let at = raw.span();
         let raw = raw.into_inner();
-        let name = self.forge_name(raw.name, GITLAB_NAME, &at, forges);
+        let name = self.platform_name(raw.name, GITLAB_NAME, &at, platforms).map(ForgeName::new);
         let vote_as = self.vote_as(raw.vote_as);
-        forges.push(Forge { name: name.clone(), kind: Kind::GitLab { vote_as }, at: at.clone() });
+        platforms.forges.push(Forge { name: name.clone(), kind: Kind::GitLab { vote_as }, at: at.clone() });
         let url = self.required(raw.url, &at, "url").and_then(|url| self.web_address(&url));
         let token = self.required(raw.token, &at, "token").and_then(|token| self.header_secret(&token));
         self.sudo_token_fits(&raw.sudo_token, vote_as, &at);

@@ -92,7 +92,7 @@ impl Checker<'_> {
         found
     }
 
-    fn user_name(&mut self, name: &Spanned<String>, kind: Option<Kind>) -> Option<String> {
+    pub(super) fn user_name(&mut self, name: &Spanned<String>, kind: Option<Kind>) -> Option<String> {
         let text = name.get_ref();
         let is_odd = |c: char| match kind {
             // Here it goes into addresses, and GitHub gives out no other logins.

@@ -3,6 +3,7 @@
 //! `raw` is the file's exact shape, `checked` what the rest of the house may see. Between them every fault is
 //! collected, so that [`Faults`] shows all of them at once, each at its line and with its remedy.
 
+mod chats;
 mod check;
 mod checked;
 mod environments;
@@ -10,16 +11,20 @@ mod forges;
 mod github;
 mod gitlab;
 mod grantees;
+mod mattermost;
 mod nearest;
+mod people;
+mod platforms;
 mod raw;
 mod redact;
 mod report;
 mod secret;
 mod sheet;
+mod slack;
 #[cfg(test)]
 mod tests;
 
-pub use checked::{Config, GitHub, GitLab, MergeRequestApproval, Server, StoreUrl};
+pub use checked::{Config, GitHub, GitLab, Mattermost, MergeRequestApproval, Server, Slack, StoreUrl};
 pub use report::{Faults, Warning};
 pub use secret::{Environment, process_environment};
 

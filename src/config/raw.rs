@@ -2,12 +2,16 @@
 
 use super::secret::Source;
 use super::sheet::{Field, Items, Section, WordOrNumber};
+use toml::Spanned;
 
 pub(super) struct RawConfig {
     pub(super) server: Field<RawServer>,
     pub(super) store: Field<RawStore>,
     pub(super) gitlab: Field<Items<RawGitLab>>,
     pub(super) github: Field<Items<RawGitHub>>,
+    pub(super) slack: Field<Items<RawSlack>>,
+    pub(super) mattermost: Field<Items<RawMattermost>>,
+    pub(super) person: Field<Items<RawPerson>>,
     pub(super) environment: Field<Items<RawEnvironment>>,
 }
 
@@ -44,6 +48,28 @@ pub(super) struct RawGitHub {
     pub(super) poll: Field<String>,
 }
 
+pub(super) struct RawSlack {
+    pub(super) name: Field<String>,
+    pub(super) api_url: Field<String>,
+    pub(super) bot_token: Field<Source>,
+    pub(super) signing_secrets: Field<Items<Source>>,
+    pub(super) team_ids: Field<Items<String>>,
+    pub(super) command: Field<String>,
+}
+
+pub(super) struct RawMattermost {
+    pub(super) name: Field<String>,
+    pub(super) url: Field<String>,
+    pub(super) bot_token: Field<Source>,
+    pub(super) command_tokens: Field<Items<Source>>,
+    pub(super) command: Field<String>,
+}
+
+/// Names of forges and chats, each with what may be an account there.
+pub(super) struct RawPerson {
+    pub(super) accounts: Vec<(Spanned<String>, Option<Spanned<String>>)>,
+}
+
 pub(super) struct RawEnvironment {
     pub(super) on: Field<String>,
     pub(super) project: Field<String>,
@@ -57,6 +83,7 @@ pub(super) struct RawEnvironment {
     pub(super) reject_needs_reason: Field<bool>,
     pub(super) start_when_approved: Field<bool>,
     pub(super) notify: Field<Items<String>>,
+    pub(super) mention: Field<bool>,
 }
 
 pub(super) struct RawGrantee {
@@ -83,15 +110,14 @@ impl<T> Default for Field<T> {
 
 impl RawConfig {
     pub(super) fn read(section: &mut Section<'_>) -> Self {
-        const NO_CHATS: &str = "remove this table: this version speaks GitLab and GitHub, without chats";
-        section.refuse("slack", "this version doesn't speak Slack", NO_CHATS);
-        section.refuse("mattermost", "this version doesn't speak Mattermost", NO_CHATS);
-        section.refuse("person", "this version links no accounts between forge and chat", NO_CHATS);
         Self {
             server: section.table("server", RawServer::read),
             store: section.table("store", RawStore::read),
             gitlab: section.tables("gitlab", RawGitLab::read),
             github: section.tables("github", RawGitHub::read),
+            slack: section.tables("slack", RawSlack::read),
+            mattermost: section.tables("mattermost", RawMattermost::read),
+            person: section.tables("person", RawPerson::read),
             environment: section.tables("environment", RawEnvironment::read),
         }
     }
@@ -142,6 +168,37 @@ impl RawGitHub {
     }
 }
 
+impl RawSlack {
+    fn read(section: &mut Section<'_>) -> Self {
+        Self {
+            name: section.plain("name"),
+            api_url: section.plain("api_url"),
+            bot_token: section.secret("bot_token"),
+            signing_secrets: section.secrets("signing_secrets"),
+            team_ids: section.texts("team_ids"),
+            command: section.plain("command"),
+        }
+    }
+}
+
+impl RawMattermost {
+    fn read(section: &mut Section<'_>) -> Self {
+        Self {
+            name: section.plain("name"),
+            url: section.plain("url"),
+            bot_token: section.secret("bot_token"),
+            command_tokens: section.secrets("command_tokens"),
+            command: section.plain("command"),
+        }
+    }
+}
+
+impl RawPerson {
+    fn read(section: &mut Section<'_>) -> Self {
+        Self { accounts: section.named_texts() }
+    }
+}
+
 impl RawEnvironment {
     fn read(section: &mut Section<'_>) -> Self {
         Self {
@@ -157,6 +214,7 @@ impl RawEnvironment {
             reject_needs_reason: section.plain("reject_needs_reason"),
             start_when_approved: section.plain("start_when_approved"),
             notify: section.texts("notify"),
+            mention: section.plain("mention"),
         }
     }
 }

@@ -4,6 +4,7 @@ use super::nearest::nearest;
 use super::report::Finding;
 use super::secret::Source;
 use secrecy::SecretString;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use toml::Spanned;
@@ -63,8 +64,13 @@ impl Sheet {
 
     /// A fault of a value that may hold a password: the report stars it out.
     pub(super) fn hidden_fault(&mut self, span: Range<usize>, title: &str, help: &str) {
-        self.shown.remove(&span.start);
+        self.hide(&span);
         self.fault(span, title, help);
+    }
+
+    /// The value that begins here may be a misplaced secret after all: reports star it out.
+    pub(super) fn hide(&mut self, span: &Range<usize>) {
+        self.shown.remove(&span.start);
     }
 
     pub(super) fn warning(&mut self, span: Range<usize>, title: impl Into<String>, help: impl Into<String>) {
@@ -73,7 +79,7 @@ impl Sheet {
 
     /// Reads a whole table; keys that `read` didn't ask for are faults.
     pub(super) fn table<T>(&mut self, table: &DeTable<'_>, read: impl FnOnce(&mut Section<'_>) -> T) -> T {
-        let mut section = Section { sheet: self, table, known: Vec::new() };
+        let mut section = Section { sheet: self, table, known: Vec::new(), open: false };
         let value = read(&mut section);
         section.report_unknown_keys();
         value
@@ -145,6 +151,8 @@ pub(super) struct Section<'a> {
     sheet: &'a mut Sheet,
     table: &'a DeTable<'a>,
     known: Vec<&'static str>,
+    /// Every key may stand here.
+    open: bool,
 }
 
 impl<'a> Section<'a> {
@@ -183,15 +191,14 @@ impl<'a> Section<'a> {
         self.list(key, &what, |sheet, item| sheet.inner_table(item, "a table, `{ … }`", read))
     }
 
-    /// Says at each table of this name that it isn't understood, and looks at nothing inside.
-    pub(super) fn refuse(&mut self, key: &'static str, title: &str, help: &str) {
-        let Some(value) = self.find(key) else { return };
-        let items = value.get_ref().as_array().filter(|items| !items.is_empty());
-        let spans =
-            items.map_or_else(|| vec![value.span()], |items| items.iter().map(Spanned::span).collect());
-        for span in spans {
-            self.sheet.fault(span, title, help);
-        }
+    /// The texts of a table whose keys are the reader's own, in the order of their names. A text is `None` where
+    /// something else stands.
+    pub(super) fn named_texts(&mut self) -> Vec<(Spanned<String>, Option<Spanned<String>>)> {
+        self.open = true;
+        let named = |(key, value): (&Spanned<Cow<'_, str>>, &Spanned<DeValue<'_>>)| {
+            (Spanned::new(key.span(), key.get_ref().to_string()), self.sheet.plain(value))
+        };
+        self.table.iter().map(named).collect()
     }
 
     fn list<T>(
@@ -227,7 +234,7 @@ impl<'a> Section<'a> {
     fn report_unknown_keys(self) {
         for key in self.table.keys() {
             let name: &str = key.get_ref();
-            if self.known.contains(&name) {
+            if self.open || self.known.contains(&name) {
                 continue;
             }
             let help = match nearest(name, self.known.iter().copied()) {

@@ -74,3 +74,30 @@ pub struct NewCommit {
     /// Who wrote it, as the commit says: foreign text.
     pub author: Option<String>,
 }
+
+impl NewCommit {
+    /// As much of a title or name as is kept, in characters.
+    const LONGEST: usize = 200;
+
+    /// A commit with its message, or as much of it as its forge tells.
+    pub fn new(sha: String, message: &str, author: Option<&str>) -> Self {
+        let cut = |text: &str| text.trim().chars().take(Self::LONGEST).collect::<String>();
+        let title = message.trim_start().lines().next().unwrap_or_default();
+        Self { sha, title: cut(title), author: author.map(cut).filter(|author| !author.is_empty()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_line_of_a_message_is_its_title() {
+        let commit = |message: &str, author| NewCommit::new("9f1c".to_owned(), message, author);
+        let seen = commit("\nSell more \r\n\nMuch more.", Some(" Dana "));
+        assert_eq!((seen.title.as_str(), seen.author.as_deref()), ("Sell more", Some("Dana")));
+        let none = commit("", Some(" "));
+        assert_eq!((none.title.as_str(), none.author), ("", None));
+        assert_eq!(commit(&"ä".repeat(1000), None).title, "ä".repeat(200));
+    }
+}

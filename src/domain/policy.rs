@@ -178,6 +178,11 @@ impl Policies {
         self.0.iter().filter(|entry| entry.on == *forge && entry.project.matches(project)).collect()
     }
 
+    /// All entries, in the file's order.
+    pub fn all(&self) -> &[Entry] {
+        &self.0
+    }
+
     /// All entries of a forge.
     pub fn of_forge(&self, forge: &ForgeName) -> Vec<&Entry> {
         self.0.iter().filter(|entry| entry.on == *forge).collect()

@@ -65,18 +65,46 @@ pub struct BodySecrets(Vec<SecretString>);
 impl BodySecrets {
     /// Takes the secrets; at least one, none of them empty.
     pub fn new(secrets: Vec<SecretString>) -> Result<Self, BadSecret> {
-        if secrets.is_empty() {
-            return Err(BadSecret::Missing);
-        }
-        if secrets.iter().any(is_blank) {
-            return Err(BadSecret::Empty);
-        }
-        Ok(Self(secrets))
+        usable(secrets).map(Self)
     }
 
     /// Whether `given` is the body's signature under one of the secrets.
     pub fn signed(&self, body: &[u8], given: &[u8]) -> bool {
         self.0.iter().any(|secret| hmac_sha256_is(secret.expose_secret().as_bytes(), &[body], given))
+    }
+}
+
+/// Secrets under which bodies are signed together with the second of sending (Slack's scheme `v0`); any of them will
+/// do.
+#[derive(Clone, Debug)]
+pub struct TimedSecrets(Vec<SecretString>);
+
+/// What a request carries that is signed together with its time.
+#[derive(Clone, Copy, Debug)]
+pub struct Timed<'a> {
+    /// Unix seconds, as they were sent.
+    pub timestamp: &'a str,
+    /// `v0=` and the digest in hexadecimal digits.
+    pub signature: &'a str,
+    /// The body, byte for byte.
+    pub body: &'a [u8],
+}
+
+impl TimedSecrets {
+    /// Takes the secrets, whose characters are the key as they stand; at least one, none of them empty.
+    pub fn new(secrets: Vec<SecretString>) -> Result<Self, BadSecret> {
+        usable(secrets).map(Self)
+    }
+
+    /// The second in which the request was signed. The signature is checked first: nobody without a secret learns
+    /// anything about our clock.
+    pub fn verify(&self, timed: Timed<'_>, now: Timestamp) -> Result<Timestamp, SignatureFault> {
+        let parts = [b"v0:", timed.timestamp.as_bytes(), b":", timed.body];
+        let given = timed.signature.strip_prefix("v0=").and_then(|digits| hex::decode(digits).ok());
+        let right = given.is_some_and(|given| {
+            self.0.iter().any(|secret| hmac_sha256_is(secret.expose_secret().as_bytes(), &parts, &given))
+        });
+        if right { fresh(timed.timestamp, now) } else { Err(SignatureFault::Wrong) }
     }
 }
 
@@ -142,12 +170,27 @@ impl SigningKeys {
         if !right {
             return Err(SignatureFault::Wrong);
         }
-        let at: i64 = signed.timestamp.parse().map_err(|_| SignatureFault::Time)?;
-        if now.as_second().abs_diff(at) > TOLERANCE.unsigned_abs() {
-            return Err(SignatureFault::Stale);
-        }
-        Ok(())
+        fresh(signed.timestamp, now).map(drop)
     }
+}
+
+/// The signed second, if it isn't too far off.
+fn fresh(timestamp: &str, now: Timestamp) -> Result<Timestamp, SignatureFault> {
+    let at: i64 = timestamp.parse().map_err(|_| SignatureFault::Time)?;
+    if now.as_second().abs_diff(at) > TOLERANCE.unsigned_abs() {
+        return Err(SignatureFault::Stale);
+    }
+    Timestamp::from_second(at).map_err(|_| SignatureFault::Time)
+}
+
+fn usable(secrets: Vec<SecretString>) -> Result<Vec<SecretString>, BadSecret> {
+    if secrets.is_empty() {
+        return Err(BadSecret::Missing);
+    }
+    if secrets.iter().any(is_blank) {
+        return Err(BadSecret::Empty);
+    }
+    Ok(secrets)
 }
 
 fn is_blank(secret: &SecretString) -> bool {
@@ -280,6 +323,60 @@ mod tests {
     fn a_body_secret_that_signs_nothing_is_refused() {
         assert_eq!(BodySecrets::new(vec![]).unwrap_err(), BadSecret::Missing);
         assert_eq!(BodySecrets::new(vec!["x".into(), " ".into()]).unwrap_err(), BadSecret::Empty);
+    }
+
+    // The example of Slack's documentation, "Verifying requests from Slack".
+    const TIMED_SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
+    const TIMED: Timed<'_> = Timed {
+        timestamp: "1531420618",
+        signature: "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503",
+        body:
+            b"token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&\
+channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text=&response_url=\
+https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN&trigger_id=\
+398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c",
+    };
+
+    fn timed(secrets: &[&str]) -> TimedSecrets {
+        TimedSecrets::new(secrets.iter().map(|one| (*one).into()).collect()).unwrap()
+    }
+
+    #[test]
+    fn slacks_example_verifies_under_any_of_the_secrets_and_tells_its_second() {
+        let now = at(1_531_420_619);
+        assert_eq!(timed(&[TIMED_SECRET]).verify(TIMED, now), Ok(at(1_531_420_618)));
+        assert_eq!(timed(&["older", TIMED_SECRET]).verify(TIMED, now), Ok(at(1_531_420_618)));
+        assert_eq!(timed(&["older"]).verify(TIMED, now), Err(SignatureFault::Wrong));
+    }
+
+    #[rstest]
+    #[case(Timed { timestamp: "1531420619", ..TIMED })]
+    #[case(Timed { body: b"token=other", ..TIMED })]
+    #[case(Timed { signature: "", ..TIMED })]
+    #[case(Timed { signature: "v0=", ..TIMED })]
+    #[case(Timed { signature: "v0=a2114d57", ..TIMED })]
+    #[case(Timed { signature: "a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503", ..TIMED })]
+    #[case(Timed { signature: "v1=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503", ..TIMED })]
+    fn anything_changed_makes_slacks_example_wrong(#[case] changed: Timed<'_>) {
+        assert_eq!(timed(&[TIMED_SECRET]).verify(changed, at(1_531_420_618)), Err(SignatureFault::Wrong));
+    }
+
+    #[rstest]
+    #[case(300, true)]
+    #[case(-300, true)]
+    #[case(301, false)]
+    #[case(-301, false)]
+    fn a_signed_second_is_borne_for_five_minutes_either_way(#[case] off: i64, #[case] borne: bool) {
+        let outcome = timed(&[TIMED_SECRET]).verify(TIMED, at(1_531_420_618 + off));
+        assert_eq!(outcome.is_ok(), borne);
+        assert!(borne || outcome == Err(SignatureFault::Stale));
+    }
+
+    #[test]
+    fn a_timed_secret_that_signs_nothing_is_refused() {
+        assert_eq!(TimedSecrets::new(vec![]).unwrap_err(), BadSecret::Missing);
+        assert_eq!(TimedSecrets::new(vec!["x".into(), " ".into()]).unwrap_err(), BadSecret::Empty);
+        assert!(!format!("{:?}", timed(&["hush"])).contains("hush"));
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub struct Posting {
     pub message: Option<Message>,
     /// Digest of what it shows; `None` while it is to be written anew, whatever it shows.
     pub digest: Option<String>,
+    /// How often it was to be written anew for what isn't in the ledger.
+    pub stale: i64,
     /// When it was shown, from the first time on, the newest [`Posting::KEPT`]: `(generation, our time)`.
     pub shown: Vec<(i64, Timestamp)>,
     /// It can't be edited any more; what is new stands in its thread.
@@ -48,6 +50,8 @@ pub enum PostingNews {
         shown: Vec<(i64, Timestamp)>,
         /// As [`Posting::changes`].
         changes: Option<Changes>,
+        /// [`Posting::stale`] as read before writing: what has become stale since is still to be written anew.
+        stale: i64,
     },
     /// It shows something that isn't in the ledger: it is to be written anew.
     Stale,

@@ -33,6 +33,7 @@ mod exchange;
 pub mod faults;
 pub mod github;
 pub mod gitlab;
+mod history;
 mod ids;
 pub mod mattermost;
 mod percent;

@@ -1,13 +1,19 @@
 //! From rows to values, and from a chain of ledger entries to a deployment.
 
+use crate::domain::actor::Account;
+use crate::domain::chat::{Channel, ChannelId, Link, Message, Subject};
 use crate::domain::deployment::Deployment;
 use crate::domain::event::Event;
-use crate::domain::id::{Conversation, DeploymentId, ForgeName, Place, PlatformName, ProjectId, UserId};
+use crate::domain::id::{
+    ChatName, Conversation, DeploymentId, ForgeName, Place, PlatformName, ProjectId, UserId,
+};
 use crate::domain::ledger::{self, Entry, Sealed};
+use crate::ports::postings::Posting;
 use crate::ports::store::{
     KnownProject, Lane, Lease, LeasedJob, NewDelivery, NewJob, Room, StoreError, StoredJob, Work,
 };
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// A struct and how any database of ours fills it, column by field name.
@@ -59,6 +65,29 @@ row!(RoomRow {
     read_until: Option<i64>,
     hinted: bool,
 });
+row!(PostingRow {
+    chat: String,
+    channel: String,
+    subject: String,
+    posted_in: Option<String>,
+    message: Option<String>,
+    digest: Option<String>,
+    stale: i64,
+    shown: String,
+    closed: bool,
+    told: String,
+    changes: Option<String>,
+});
+row!(LinkRow {
+    chat: String,
+    name: String,
+    forge: String,
+    chat_user: String,
+    account: i64,
+    username: String,
+    made_by: String,
+    made_at: i64,
+});
 row!(ProjectRow { id: i64, path: String, active_at: Option<i64>, looked_at: Option<i64> });
 row!(DepthRow { due: i64, later: i64, dead: i64 });
 row!(HeardRow { digest: String, author: i64, heard_at: i64 });
@@ -85,6 +114,10 @@ pub(super) fn plain(text: &str) -> String {
 /// A value as JSON text.
 pub(super) fn json(value: &impl Serialize) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| unreadable(format!("a value can't be written: {error}")))
+}
+
+fn from_json<T: DeserializeOwned>(what: &str, text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|error| unreadable(format!("{what}: {error}")))
 }
 
 /// Reads [`Conversation::key`] back.
@@ -202,8 +235,7 @@ impl JobRow {
 
 impl RoomRow {
     pub(super) fn room(self) -> Result<Room, StoreError> {
-        let shown = serde_json::from_str(&self.shown)
-            .map_err(|error| unreadable(format!("what a card has shown: {error}")))?;
+        let shown = from_json("what a card has shown", &self.shown)?;
         Ok(Room {
             card: self.card,
             card_at: time_if_any(self.card_at)?,
@@ -211,6 +243,38 @@ impl RoomRow {
             shown,
             read_until: time_if_any(self.read_until)?,
             hinted: self.hinted,
+        })
+    }
+}
+
+impl PostingRow {
+    pub(super) fn posting(self) -> Result<Posting, StoreError> {
+        let message = self.posted_in.zip(self.message);
+        Ok(Posting {
+            channel: Channel { chat: ChatName::new(self.chat), name: self.channel },
+            subject: Subject::from_stored(self.subject),
+            message: message.map(|(channel, id)| Message { channel: ChannelId::new(channel), id }),
+            digest: self.digest,
+            stale: self.stale,
+            shown: from_json("when a message was shown", &self.shown)?,
+            closed: self.closed,
+            told: from_json("what a thread was told", &self.told)?,
+            changes: self.changes.map(|text| from_json("what a deployment changes", &text)).transpose()?,
+        })
+    }
+}
+
+impl LinkRow {
+    pub(super) fn link(self) -> Result<Link, StoreError> {
+        Ok(Link {
+            chat: ChatName::new(self.chat),
+            name: self.name,
+            chat_user: self.chat_user,
+            forge: ForgeName::new(self.forge),
+            // Nobody speaks for a bot.
+            account: Account { id: UserId(self.account), username: self.username, bot: false },
+            made_by: self.made_by,
+            made_at: time(self.made_at)?,
         })
     }
 }

@@ -82,8 +82,8 @@ pub(super) mod job {
 
 pub(super) mod deployment {
     pub(crate) const SAVE: &str = "INSERT INTO deployment \
-        (id, forge, project, number, age, run, conversation, status, final, superseded) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO UPDATE SET \
+        (id, forge, project, number, age, run, conversation, status, final, superseded, subject) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (id) DO UPDATE SET \
         conversation = excluded.conversation, status = excluded.status, \
         final = excluded.final, superseded = excluded.superseded";
 
@@ -113,6 +113,8 @@ pub(super) mod deployment {
     );
     pub(crate) const CHAINS_OF_NUMBER: &str =
         chains!("SELECT id, age, number FROM deployment WHERE forge = $1 AND project = $2 AND number = $3");
+    pub(crate) const CHAINS_ABOUT: &str =
+        chains!("SELECT id, age, number FROM deployment WHERE subject = $1");
     pub(crate) const OF_RUN: &str =
         "SELECT id FROM deployment WHERE forge = $1 AND project = $2 AND run = $3 ORDER BY id";
 
@@ -162,6 +164,63 @@ pub(super) mod room {
         ON CONFLICT (conversation) DO UPDATE SET hinted = TRUE";
     pub(crate) const ONE: &str =
         "SELECT card, card_at, card_digest, shown, read_until, hinted FROM room WHERE conversation = $1";
+}
+
+pub(super) mod posting {
+    pub(crate) const OPEN: &str = "INSERT INTO posting (chat, channel, subject, stale, shown, closed, told, made_at) \
+        VALUES ($1, $2, $3, 0, '[]', FALSE, '[]', $4) ON CONFLICT (chat, channel, subject) DO NOTHING";
+    pub(crate) const SHOWN: &str = "UPDATE posting SET posted_in = $4, message = $5, \
+        digest = CASE WHEN stale = $6 THEN $7 END, shown = $8, changes = COALESCE($9, changes) \
+        WHERE chat = $1 AND channel = $2 AND subject = $3";
+    pub(crate) const STALE: &str = "UPDATE posting SET digest = NULL, stale = stale + 1 WHERE chat = $1 AND channel = $2 AND subject = $3";
+    pub(crate) const CLOSED: &str =
+        "UPDATE posting SET closed = TRUE WHERE chat = $1 AND channel = $2 AND subject = $3";
+    pub(crate) const TOLD: &str =
+        "UPDATE posting SET told = $4 WHERE chat = $1 AND channel = $2 AND subject = $3";
+
+    macro_rules! postings {
+        ($which:literal) => {
+            concat!(
+                "SELECT p.chat, p.channel, p.subject, p.posted_in, p.message, p.digest, p.stale, p.shown, p.closed, \
+                 p.told, p.changes, p.made_at FROM ",
+                $which
+            )
+        };
+    }
+
+    pub(crate) const ONE: &str =
+        postings!("posting p WHERE p.chat = $1 AND p.channel = $2 AND p.subject = $3");
+    pub(crate) const ABOUT: &str = postings!("posting p WHERE p.subject = $1 ORDER BY p.chat, p.channel");
+    pub(crate) const AT: &str =
+        postings!("posting p WHERE p.chat = $1 AND p.posted_in = $2 AND p.message = $3");
+    /// From what is open to its messages, and down from the newest message: so the past of a channel isn't walked
+    /// through. `CROSS JOIN` keeps SQLite to that order.
+    pub(crate) const IN_CHANNEL: &str = concat!(
+        postings!(
+            "(SELECT DISTINCT subject FROM deployment WHERE NOT final AND subject IS NOT NULL) d \
+             CROSS JOIN posting p WHERE p.subject = d.subject AND p.chat = $1 AND p.posted_in = $2"
+        ),
+        " UNION ALL SELECT * FROM (",
+        postings!(
+            "posting p WHERE p.chat = $1 AND p.posted_in = $2 AND NOT EXISTS \
+             (SELECT 1 FROM deployment d WHERE d.subject = p.subject AND NOT d.final) \
+             ORDER BY p.made_at DESC, p.subject DESC, p.channel DESC LIMIT $3"
+        ),
+        ") past ORDER BY made_at DESC, subject DESC, channel DESC"
+    );
+}
+
+pub(super) mod link {
+    pub(crate) const PRESENT: &str = "SELECT chat, name, forge, chat_user, account, username, made_by, made_at \
+        FROM link WHERE chat = $1 AND name = $2 AND forge = $3 AND ended_at IS NULL";
+    /// Ends the present one, unless it says the same.
+    pub(crate) const END: &str = "UPDATE link SET ended_at = $8 \
+        WHERE chat = $1 AND name = $2 AND forge = $3 AND ended_at IS NULL \
+        AND (chat_user, account, username, made_by) <> ($4, $5, $6, $7)";
+    pub(crate) const BEGIN: &str = "INSERT INTO link \
+        (chat, name, forge, chat_user, account, username, made_by, made_at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+        ON CONFLICT (chat, name, forge) WHERE ended_at IS NULL DO NOTHING";
 }
 
 pub(super) mod pin {

@@ -8,8 +8,7 @@ use std::path::Path;
 const PAGES: [&str; 3] = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"];
 
 /// What an example needs around it that shows `[[environment]]` tables alone.
-const AROUND: &str =
-    "[server]\n[[gitlab]]\nurl = \"https://gitlab.example.com\"\ntoken = \"t\"\nsecret_tokens = [\"s\"]\n";
+const AROUND: &str = "[server]\npublic_url = \"https://countersign.example.com\"\n[[gitlab]]\nurl = \"https://gitlab.example.com\"\ntoken = \"t\"\nsecret_tokens = [\"s\"]\n";
 
 #[test]
 fn links_lead_somewhere() {
@@ -79,7 +78,7 @@ fn keys_of_the_configuration_are_in_its_manual() {
 fn examples_of_the_configuration_can_be_used() {
     let page = read("README.md");
     let examples: Vec<String> = between(&page, "```toml\n", "```").collect();
-    assert_eq!(examples.len(), 3);
+    assert_eq!(examples.len(), 5);
     for example in examples {
         let whole = if example.contains("[server]") { example } else { format!("{AROUND}{example}") };
         // The file of a key is the reader's own.

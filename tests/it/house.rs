@@ -4,17 +4,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room with those it may know, beside itself.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("domain", &[]),
     ("ports", &["domain"]),
     ("app", &["domain", "ports"]),
     ("net", &["domain", "ports"]),
     ("forge", &["domain", "ports", "net"]),
+    ("chat", &["domain", "ports", "net"]),
     ("store", &["domain", "ports"]),
     ("config", &["domain"]),
     ("web", &["domain", "ports", "app"]),
     ("sim", &[]),
-    ("cli", &["domain", "ports", "app", "net", "forge", "store", "config", "web", "sim"]),
+    ("cli", &["domain", "ports", "app", "net", "forge", "chat", "store", "config", "web", "sim"]),
 ];
 
 #[test]

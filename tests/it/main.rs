@@ -19,6 +19,7 @@ mod demo;
 mod deploy;
 mod docs;
 mod doctor;
+mod doctor_chat;
 mod doctor_github;
 mod endurance;
 mod healthcheck;

@@ -2,8 +2,10 @@
 //! says of each thing that is wrong what would mend it.
 //!
 //! * `gitlab` and `github`: how each kind of forge is set up; `subject`: what is asked of both alike.
+//! * `chat`: how chats are set up.
 //! * `report`: what was found.
 
+mod chat;
 mod github;
 mod gitlab;
 mod report;
@@ -32,7 +34,7 @@ use tokio_util::task::TaskTracker;
 pub(super) struct CheckArgs {
     #[command(flatten)]
     config: ConfigArgs,
-    /// Only configuration, secrets and store: speak to no forge
+    /// Only configuration, secrets and store: speak to no forge and no chat
     #[arg(long)]
     offline: bool,
 }
@@ -44,7 +46,7 @@ pub(super) fn run(args: &CheckArgs) -> Outcome {
     block_on(async {
         let store = store(&config, &mut report).await;
         if !args.offline {
-            forges(&config, store.as_ref().map(|store| store.as_ref() as &dyn Store), &mut report).await?;
+            platforms(&config, store.as_ref().map(|store| store.as_ref() as &dyn Store), &mut report).await?;
         }
         if let Some(store) = store {
             store.close().await;
@@ -112,7 +114,7 @@ fn absent(store: &StoreUrl, report: &mut Report) {
     }
 }
 
-/// Everything that forges are examined with.
+/// Everything that forges and chats are examined with.
 struct Practice<'a> {
     config: &'a Config,
     http: Http,
@@ -120,7 +122,7 @@ struct Practice<'a> {
     store: Option<&'a dyn Store>,
 }
 
-async fn forges(config: &Config, store: Option<&dyn Store>, report: &mut Report) -> Result<(), Trouble> {
+async fn platforms(config: &Config, store: Option<&dyn Store>, report: &mut Report) -> Result<(), Trouble> {
     let practice =
         Practice { config, http: Http::new(Limits::default())?, clock: Arc::new(SystemClock), store };
     for settings in &config.gitlab {
@@ -128,6 +130,15 @@ async fn forges(config: &Config, store: Option<&dyn Store>, report: &mut Report)
     }
     for settings in &config.github {
         practice.github(settings, report).await.map_err(Trouble::unusable)?;
+    }
+    for settings in &config.slack {
+        let slack = wiring::slack(settings, &practice.http, &practice.clock).map_err(Trouble::unusable)?;
+        practice.chat(&slack, chat::Kind::Slack(settings), report).await;
+    }
+    for settings in &config.mattermost {
+        let chat =
+            wiring::mattermost(settings, &practice.http, &practice.clock).map_err(Trouble::unusable)?;
+        practice.chat(&chat, chat::Kind::Mattermost(settings), report).await;
     }
     Ok(())
 }
@@ -148,6 +159,11 @@ impl Practice<'_> {
         let on = self.subject(&settings.name, &forge, &github::WORDS, report);
         github::Doctor { on, forge: &forge, settings }.examine(self.store).await;
         Ok(())
+    }
+
+    async fn chat(&self, chat: &dyn chat::Patient, kind: chat::Kind<'_>, report: &mut Report) {
+        let clock = self.clock.as_ref();
+        chat::Doctor { chat, kind, config: self.config, clock, report }.examine(self.store).await;
     }
 
     fn subject<'s>(

@@ -1,6 +1,10 @@
 //! What the doctor found, and how it is told.
 
+use jiff::SignedDuration;
 use std::fmt;
+
+/// Clocks this far apart are worth a word.
+const ODD: SignedDuration = SignedDuration::from_secs(30);
 
 /// How much something matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +46,24 @@ impl Report {
     /// Something won't work, or isn't safe.
     pub(super) fn find(&mut self, text: impl Into<String>, remedy: impl Into<String>) {
         self.add(Weight::Finding, text, Some(remedy.into()));
+    }
+
+    /// How far the clock of something is from ours. From `refused` on something goes wrong.
+    pub(super) fn clocks(
+        &mut self,
+        name: &str,
+        apart: Option<SignedDuration>,
+        refused: SignedDuration,
+        wrong: &str,
+    ) {
+        let Some(apart) = apart else { return };
+        let text = format!("{name}: its clock and ours are {} seconds apart", apart.as_secs());
+        let remedy = "let both keep their time by NTP";
+        if apart >= refused {
+            self.find(format!("{text}, so that {wrong}"), remedy);
+        } else if apart >= ODD {
+            self.warn(text, remedy);
+        }
     }
 
     pub(super) fn findings(&self) -> usize {

@@ -2,7 +2,7 @@
 
 use super::report::Report;
 use crate::config::Config;
-use crate::domain::id::ForgeName;
+use crate::domain::id::{ForgeName, PlatformName};
 use crate::domain::policy::{Entry, Grantee};
 use crate::ports::clock::Clock;
 use crate::ports::failure::Failure;
@@ -11,8 +11,6 @@ use crate::ports::store::Store;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 
-/// Clocks this far apart are worth a word.
-const ODD: SignedDuration = SignedDuration::from_secs(30);
 /// Projects that a pattern covers are looked at when they were active within this.
 const ACTIVE: SignedDuration = SignedDuration::from_hours(24 * 30);
 /// At most so many of them.
@@ -24,11 +22,23 @@ pub(super) struct Words {
     pub(super) remedy: fn(&Failure) -> &'static str,
     /// Where patterns cover nothing that we reach.
     pub(super) unreached: &'static str,
-    /// Of a name that nobody has.
+    /// Of names in `user`.
+    pub(super) of_users: OfNames,
+}
+
+/// Remedies of names of people.
+pub(super) struct OfNames {
+    /// Nobody has it.
     pub(super) nobody: &'static str,
-    /// Of a name that somebody else has now.
+    /// Somebody else has it now.
     pub(super) somebody_else: &'static str,
 }
+
+/// Of names in `[[person]]`.
+const OF_PERSONS: OfNames = OfNames {
+    nobody: "correct `[[person]]`",
+    somebody_else: "see who that is, and put the present name of whoever is meant into `[[person]]`",
+};
 
 /// One forge under examination.
 pub(super) struct Subject<'a> {
@@ -75,15 +85,8 @@ impl<'a> Subject<'a> {
 
     /// Holds the forge's clock, told in whole seconds, against ours. From `refused` on something goes wrong.
     pub(super) fn clocks(&mut self, theirs: Option<Timestamp>, refused: SignedDuration, wrong: &str) {
-        let Some(theirs) = theirs else { return };
-        let apart = self.clock.now().duration_since(theirs).abs();
-        let text = format!("{}: its clock and ours are {} seconds apart", self.name(), apart.as_secs());
-        let remedy = "let both keep their time by NTP";
-        if apart >= refused {
-            self.report.find(format!("{text}, so that {wrong}"), remedy);
-        } else if apart >= ODD {
-            self.report.warn(text, remedy);
-        }
+        let apart = theirs.map(|theirs| self.clock.now().duration_since(theirs).abs());
+        self.report.clocks(self.name(), apart, refused, wrong);
     }
 
     /// Full paths of the projects to look at: those named whole, and of those that patterns cover the ones
@@ -120,8 +123,25 @@ impl<'a> Subject<'a> {
         paths
     }
 
+    /// Those whom policies name.
+    pub(super) async fn user(&mut self, name: &str, store: Option<&dyn Store>) {
+        self.person(name, &self.words.of_users, store).await;
+    }
+
+    /// Those for whom accounts of chats speak, and whom no policy names.
+    pub(super) async fn linked_people(&mut self, store: Option<&dyn Store>) {
+        let users: BTreeSet<String> =
+            self.grantees().into_iter().filter_map(user_name).map(str::to_lowercase).collect();
+        let key = PlatformName::from(self.forge);
+        for name in self.config.people.all().iter().filter_map(|person| person.accounts.get(&key)) {
+            if !users.contains(&name.to_lowercase()) {
+                self.person(name, &OF_PERSONS, store).await;
+            }
+        }
+    }
+
     /// Names are pinned to the account that they first meant; a name that moved on counts for nobody.
-    pub(super) async fn person(&mut self, name: &str, store: Option<&dyn Store>) {
+    async fn person(&mut self, name: &str, remedies: &OfNames, store: Option<&dyn Store>) {
         let what = format!("{}: the user {name}", self.name());
         let answer = self.lookup.user_named(name).await;
         let Some(now) = self.read(&what, answer) else { return };
@@ -132,7 +152,7 @@ impl<'a> Subject<'a> {
         match (now, pinned) {
             (None, _) => {
                 let text = format!("{}: nobody is called {name}", self.name());
-                self.report.find(text, self.words.nobody);
+                self.report.find(text, remedies.nobody);
             }
             (Some(account), Some(id)) if account.id.0 != id => {
                 let text = format!(
@@ -140,7 +160,7 @@ impl<'a> Subject<'a> {
                     self.name(),
                     account.id.0
                 );
-                self.report.find(text, self.words.somebody_else);
+                self.report.find(text, remedies.somebody_else);
             }
             (Some(account), _) if account.bot => {
                 let text = format!("{}: {name} is a bot, and bots don't vote", self.name());
@@ -162,5 +182,17 @@ impl<'a> Subject<'a> {
             );
             self.report.find(text, "see who made it, and name the group that is meant by another path");
         }
+    }
+}
+
+fn user_name(grantee: &Grantee) -> Option<&str> {
+    match grantee {
+        Grantee::User(name) => Some(name),
+        Grantee::UserId(_)
+        | Grantee::Group { .. }
+        | Grantee::GroupId { .. }
+        | Grantee::Team(_)
+        | Grantee::Role(_)
+        | Grantee::AccessLevel(_) => None,
     }
 }

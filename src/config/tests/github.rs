@@ -150,7 +150,7 @@ fn faults_of_an_environment_on_github() {
     "#);
     assert_snapshot!(faults(&format!("{MINIMAL_GITHUB}gate = \"protection-rule\"\nnotify = [\"slack:C0DEPLOYS\"]")), @r#"
     12: unknown word "protection-rule"; did you mean "protection_rule"?
-    13: this version notifies no chats; remove this line: this version has no chats
+    13: no chat is called "slack"; add a `[[slack]]` or a `[[mattermost]]` table
     "#);
     assert_snapshot!(faults(&with_entry("")), @r"
     7: this environment names nobody who may approve; add `deploy_access_levels` or `approval_rules`

@@ -1,5 +1,6 @@
 //! The configuration that all these tests begin with, and ways to change it.
 
+mod chats;
 mod faulty;
 mod github;
 mod sound;
@@ -36,6 +37,27 @@ project = "acme/**"
 name = "production"
 deploy_access_levels = [{ role = "maintain" }]
 "#;
+
+/// What the chats and those who decide there need, and nothing else. It stands behind a forge's table.
+const MINIMAL_CHATS: &str = r#"
+[[slack]]
+bot_token = { env = "SLACK_BOT_TOKEN" }
+signing_secrets = [{ env = "SLACK_SIGNING_SECRET" }]
+team_ids = ["T024BE7LD"]
+
+[[mattermost]]
+url = "https://chat.example.com"
+bot_token = { env = "MATTERMOST_BOT_TOKEN" }
+command_tokens = [{ env = "MATTERMOST_COMMAND_TOKEN" }]
+
+[[person]]
+gitlab = "dana"
+slack = "U024BE7LH"
+mattermost = "dana"
+"#;
+
+/// Where Mattermost's buttons call back; it stands before everything else.
+const PUBLIC_URL: &str = "server.public_url = \"https://countersign.example.com\"\n";
 
 /// By its looks.
 const PRIVATE_KEY: &str = "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\n";

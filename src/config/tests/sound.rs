@@ -1,4 +1,7 @@
-use super::{MINIMAL, MINIMAL_GITHUB, PRIVATE_KEY, SIGNING_TOKEN, entry, environment, gitlab, sound};
+use super::{
+    MINIMAL, MINIMAL_CHATS, MINIMAL_GITHUB, PRIVATE_KEY, PUBLIC_URL, SIGNING_TOKEN, entry, environment,
+    gitlab, sound,
+};
 use crate::config::sheet::Sheet;
 use crate::config::{Config, DEFAULTS, MergeRequestApproval, StoreUrl, load, nearest, parse, raw};
 use crate::domain::id::{ForgeName, UserId};
@@ -22,26 +25,28 @@ fn rule(grantee: Grantee, required_approvals: u32) -> Rule {
 
 #[test]
 fn the_defaults_in_the_code_are_those_of_the_file() {
-    let minimal = sound(&format!("{MINIMAL}{MINIMAL_GITHUB}"));
-    assert_eq!(format!("{:#?}", sound(DEFAULTS)), format!("{minimal:#?}"));
+    let minimal = sound(&format!("{PUBLIC_URL}{MINIMAL}{MINIMAL_GITHUB}{MINIMAL_CHATS}"));
+    let of_the_file = Config { warnings: Vec::new(), ..sound(DEFAULTS) };
+    let of_the_code = Config { warnings: Vec::new(), ..minimal };
+    assert_eq!(format!("{of_the_file:#?}"), format!("{of_the_code:#?}"));
 }
 
 #[test]
 fn the_defaults_file_names_every_key() {
     let text = "
-        server = {}\n store = {}\n gitlab = [{}]
- github = [{}]
+        server = {}\n store = {}\n gitlab = [{}]\n github = [{}]
+        slack = [{}]\n mattermost = [{}]\n person = [{}]
         environment = [{ deploy_access_levels = [{}], approval_rules = [{}] }]";
     let document = DeTable::parse(text).expect("TOML");
     let mut sheet = Sheet::default();
     sheet.table(document.get_ref(), raw::RawConfig::read);
-    let unspoken = ["slack", "mattermost", "person"];
     let words: Vec<&str> = DEFAULTS.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
-    for key in sheet.known.iter().filter(|key| !unspoken.contains(key)) {
+    for key in &sheet.known {
         assert!(words.contains(key), "default.toml doesn't name `{key}`");
     }
     assert!(
         sheet.known.contains("inherited")
+            && sheet.known.contains("command_tokens")
             && sheet.known.contains("private_key")
             && sheet.known.contains("start_when_approved")
     );
@@ -65,7 +70,7 @@ fn the_example_protects_two_environments() {
 
 /// Lines that begin with `#` and no space are taken out; here they are put back.
 #[test]
-fn the_example_protects_a_repository_on_github_too_once_its_lines_are_put_back() {
+fn the_example_protects_a_repository_on_github_and_tells_slack_once_its_lines_are_put_back() {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("app.pem"), PRIVATE_KEY).expect("written");
     let put_back = |line: &str| match line.strip_prefix('#') {
@@ -82,6 +87,9 @@ fn the_example_protects_a_repository_on_github_too_once_its_lines_are_put_back()
     let team = |name: &str| rule(Grantee::Team(name.to_owned()), 1);
     assert_eq!(production.policy.rules, [team("acme/qa"), team("acme/sre")]);
     assert_eq!((production.gate, config.warnings.len()), (Gate::ProtectionRule, 0));
+    assert_eq!(production.notify.first().expect("a channel").to_string(), "slack:C0DEPLOYS");
+    assert!(production.mention);
+    assert_eq!(config.people.all()[0].accounts.len(), 3);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::answer::{standing_of, status_line};
 use super::card::{creators, held, job_words, rule_lines, typed, word};
-use super::{Block, Line, Prose, Span, Spelling, Terms};
+use super::{Block, Line, Prose, Spelling, Terms};
 use crate::domain::chat::Offer;
 use crate::domain::deployment::{Deployment, Status};
 use crate::domain::id::short_sha;
@@ -64,7 +64,6 @@ pub fn being_carried_out(mut notice: Notice, word: Word, by: &str) -> Notice {
     };
     notice.standing = vec![Line::of(format!("{what} by ")).foreign(by).text(" is being carried out…")];
     notice.offer = None;
-    notice.mentions.clear();
     notice
 }
 
@@ -168,20 +167,26 @@ fn facts(first: &Deployment, all: &[Deployment], changes: Option<&Changes>) -> V
 /// What it would change against what was deployed last.
 fn since(since: &Since) -> Prose {
     let old = short_sha(&since.sha);
+    let none = since.count.unwrap_or(0) == 0 && since.commits.is_empty();
     let line = match (since.count, since.back) {
-        (_, true) => Line::of("Not a step forward: what was deployed last, "),
-        (Some(0), false) => Line::of("No new commit since "),
-        (Some(1), false) => Line::of("1 new commit since "),
-        (Some(count), false) => Line::of(format!("{count} new commits since ")),
-        (None, false) => Line::of("New commits since "),
+        (_, true) if none => Line::of("Not a step forward: what was deployed last, "),
+        (Some(0), _) => Line::of("No new commit since "),
+        (Some(1), _) => Line::of("1 new commit since "),
+        (Some(count), _) => Line::of(format!("{count} new commits since ")),
+        (None, _) => Line::of("New commits since "),
     };
     let line = match &since.compare_url {
         Some(url) => line.link(old, url),
         None => line.code(old),
     };
-    let line = if since.back { line.text(", has commits that this one lacks.") } else { line.text(":") };
-    let nothing = since.commits.is_empty();
-    let mut blocks = vec![Block::Paragraph(if nothing && !since.back { without_colon(line) } else { line })];
+    let line = match (since.back, since.commits.is_empty()) {
+        (true, _) if none => line.text(", has commits that this one lacks."),
+        (true, true) => line.text(", which has commits that this one lacks."),
+        (true, false) => line.text(", which has commits that this one lacks:"),
+        (false, true) => line.text("."),
+        (false, false) => line.text(":"),
+    };
+    let mut blocks = vec![Block::Paragraph(line)];
     for commit in &since.commits {
         let line = Line::default().code(short_sha(&commit.sha)).text(" ").foreign(&commit.title);
         let line = commit.author.iter().fold(line, |line, author| line.text(" (").foreign(author).text(")"));
@@ -193,14 +198,6 @@ fn since(since: &Since) -> Prose {
         blocks.push(Block::Item(0, Line::of(format!("and {more} more"))));
     }
     Prose(blocks)
-}
-
-fn without_colon(mut line: Line) -> Line {
-    if let Some(Span::Text(last)) = line.0.last_mut() {
-        last.clear();
-        last.push('.');
-    }
-    line
 }
 
 fn how_to(waiting: &Deployment, spelling: &Spelling) -> Prose {

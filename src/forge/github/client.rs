@@ -118,6 +118,11 @@ impl Client {
         self.send(caller, &call).await
     }
 
+    /// Where the API is.
+    pub(super) fn base(&self) -> &Url {
+        self.access.site().base()
+    }
+
     /// GitHub's clock, as every answer tells it, also one that refuses the App for its own.
     pub(super) async fn their_time(&self) -> Result<Option<Timestamp>, Failure> {
         let url = self.address(&["app"], &[])?;

@@ -5,7 +5,7 @@ use super::native::{Spot, same_environment};
 use super::people;
 use super::sighting::{self, attempt};
 use super::wire::{Job, Jobs, PendingDeployment, PullRequest, Review, Run, RunStatus, Runs};
-use super::{carrier, client::Page as _};
+use super::{carrier, changes, client::Page as _};
 use crate::domain::actor::Account;
 use crate::domain::id::{ForgeName, Native, Project, ProjectId, UserId};
 use crate::domain::notice::Changes;
@@ -150,8 +150,8 @@ impl Lookup for GitHub {
         people::is_team_member(self, group, user).await
     }
 
-    async fn changes(&self, _project: &Project, _environment: &str, _sha: &str) -> Result<Changes, Failure> {
-        Ok(Changes::default())
+    async fn changes(&self, project: &Project, environment: &str, sha: &str) -> Result<Changes, Failure> {
+        changes::of(self, project, environment, sha).await
     }
 
     async fn members_from(&self, project: ProjectId, level: i32) -> Result<Option<Vec<Account>>, Failure> {

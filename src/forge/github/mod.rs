@@ -8,12 +8,14 @@
 //! * [`webhook`]: deliveries and who sent them; `payload`: what they say; `run_url`: runs told by address only.
 //! * `button`: what our check runs stand for.
 //! * `lookup`, `gate`, `talk`, `log`: the ports. `native`: what a deployment is known by here; `sighting`: what a run
-//!   says of one that waits, `outcome` of one that went on; `carrier`: its pull request; `people`: who may do what;
-//!   `checks`: buttons; `fit`: texts within the limits. `inspect`: how the App is set up.
+//!   says of one that waits, `outcome` of one that went on; `carrier`: its pull request; `changes`: what it would
+//!   change; `people`: who may do what; `checks`: buttons; `fit`: texts within the limits. `inspect`: how the App is
+//!   set up.
 
 mod access;
 mod button;
 mod carrier;
+mod changes;
 mod checks;
 mod client;
 mod decimal;

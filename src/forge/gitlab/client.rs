@@ -96,6 +96,12 @@ impl Client {
         self.call(request).await
     }
 
+    /// The address of one of a project's own pages; `None` where it can't be one.
+    pub(super) fn page(&self, project: &str, rest: &[&str]) -> Option<String> {
+        let path: Vec<&str> = project.split('/').chain(["-"]).chain(rest.iter().copied()).collect();
+        self.site.address(&path).map(String::from)
+    }
+
     fn address(&self, path: &[impl AsRef<str>]) -> Result<Url, Failure> {
         let path: Vec<&str> = ["api", "v4"].into_iter().chain(path.iter().map(AsRef::as_ref)).collect();
         self.site.address(&path).ok_or(Failure::NotFound)

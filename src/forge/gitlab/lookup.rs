@@ -1,6 +1,7 @@
 //! Reading GitLab.
 
 use super::GitLab;
+use super::changes;
 use super::wire::{Deployment, GroupSeen, Membership, MergeRequestSeen, ProjectSeen, User};
 use crate::domain::actor::Account;
 use crate::domain::facts::Person;
@@ -178,8 +179,8 @@ impl Lookup for GitLab {
         Ok(found.is_some_and(|membership| membership.level(self.today()) > 0))
     }
 
-    async fn changes(&self, _project: &Project, _environment: &str, _sha: &str) -> Result<Changes, Failure> {
-        Ok(Changes::default())
+    async fn changes(&self, project: &Project, environment: &str, sha: &str) -> Result<Changes, Failure> {
+        changes::of(self, project, environment, sha).await
     }
 
     async fn members_from(&self, project: ProjectId, level: i32) -> Result<Option<Vec<Account>>, Failure> {

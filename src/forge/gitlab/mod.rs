@@ -2,9 +2,10 @@
 //!
 //! * `client`: requests, pages, and what GitLab's errors mean.
 //! * `wire`: the shapes of its answers, and what they say in our words.
-//! * `lookup`, `gate`, `talk`: the three ports; `inspect`: how it is set up.
+//! * `lookup`, `gate`, `talk`: the three ports; `changes`: what a deployment would change; `inspect`: how it is set up.
 //! * [`webhook`]: deliveries and who sent them; `payload`: what they say.
 
+mod changes;
 mod client;
 mod gate;
 mod inspect;

@@ -202,6 +202,7 @@ impl State {
         let NewPullRequest { branch, sha, fork, .. } = new;
         self.know_commit(repository, &sha, author);
         let merge_commit = self.ids.hex(40);
+        self.place_commit(repository, &merge_commit, Some(&sha));
         self.know_commit(repository, &merge_commit, author);
         let pull = Pull { branch, heads: vec![sha], fork, merge_commit, merged: None };
         self.edit_issue(repository, number, |issue| issue.pull = Some(pull));
@@ -240,9 +241,9 @@ impl State {
     fn push(&mut self, repository: RepositoryId, number: Number, sha: &str) {
         let merge_commit = self.ids.hex(40);
         let author = self.issues.get(&(repository, number)).map(|issue| issue.author);
-        for sha in [sha, &merge_commit] {
-            self.know_commit(repository, sha, author.unwrap_or_default());
-        }
+        self.know_commit(repository, sha, author.unwrap_or_default());
+        self.place_commit(repository, &merge_commit, Some(sha));
+        self.know_commit(repository, &merge_commit, author.unwrap_or_default());
         self.edit_issue(repository, number, |issue| {
             if let Some(pull) = issue.pull.as_mut() {
                 pull.heads.push(sha.into());

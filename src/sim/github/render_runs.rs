@@ -70,7 +70,8 @@ impl State {
 
     fn short_commit_json(&self, run: &Run) -> Value {
         let home = self.repositories.get(&run.repository);
-        let author = home.and_then(|home| home.commits.get(&run.sha)).copied().unwrap_or_default();
+        let author =
+            home.and_then(|home| home.commits.get(&run.sha)).map(|commit| commit.author).unwrap_or_default();
         let author = json!({ "name": self.login_of(author), "email": "somebody@example.com" });
         json!({
             "id": run.sha,

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::people::Role;
 use super::state::State;
 use super::{AppId, EnvironmentId, GitHub, Refused, RepositoryId, TeamId, UserId};
+use crate::sim::history::History;
 
 /// What an account pays for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +44,11 @@ pub(super) struct Environment {
     pub(super) created_at: Timestamp,
 }
 
+pub(super) struct Commit {
+    pub(super) author: UserId,
+    pub(super) message: String,
+}
+
 pub(super) struct Repository {
     pub(super) id: RepositoryId,
     pub(super) owner: UserId,
@@ -51,8 +57,8 @@ pub(super) struct Repository {
     pub(super) archived: bool,
     pub(super) collaborators: BTreeMap<UserId, Role>,
     pub(super) environments: Vec<Environment>,
-    /// Known commits and their authors.
-    pub(super) commits: BTreeMap<String, UserId>,
+    pub(super) commits: BTreeMap<String, Commit>,
+    pub(super) history: History,
     pub(super) last_number: u64,
     pub(super) last_run: u64,
     pub(super) created_at: Timestamp,
@@ -98,6 +104,31 @@ impl GitHub {
     /// Makes a repository read-only, or takes that back.
     pub fn archive(&self, repository: RepositoryId, on: bool) {
         self.with(|state| state.edit_repository(repository, |home| home.archived = on));
+    }
+
+    /// Adds a commit with a message of its own. Others come to be when a run or pull request names them.
+    pub fn add_commit(&self, repository: RepositoryId, sha: &str, message: &str, author: UserId) {
+        self.with(|state| {
+            state.know_commit(repository, sha, author);
+            let commit = Commit { author, message: message.into() };
+            state.edit_repository(repository, |home| drop(home.commits.insert(sha.into(), commit)));
+        });
+    }
+
+    /// Says what a commit stands on that isn't known yet: another one, or nothing. Without this each new commit
+    /// stands on the one before.
+    pub fn place_commit(&self, repository: RepositoryId, sha: &str, parent: Option<&str>) {
+        self.with(|state| state.place_commit(repository, sha, parent));
+    }
+
+    /// A commit that was rewritten away and is no longer kept.
+    pub fn forget_commit(&self, repository: RepositoryId, sha: &str) {
+        self.with(|state| {
+            state.edit_repository(repository, |home| {
+                home.commits.remove(sha);
+                home.history.forget(sha);
+            });
+        });
     }
 
     /// Full name of a repository.
@@ -183,6 +214,7 @@ impl State {
             collaborators: BTreeMap::new(),
             environments: Vec::new(),
             commits: BTreeMap::new(),
+            history: History::default(),
             last_number: 0,
             last_run: 0,
             created_at: now,
@@ -239,9 +271,15 @@ impl State {
     pub(super) fn know_commit(&mut self, repository: RepositoryId, sha: &str, author: UserId) {
         let now = self.time();
         self.edit_repository(repository, |home| {
-            home.commits.entry(sha.to_owned()).or_insert(author);
+            home.history.grow(sha);
+            let commit = || Commit { author, message: "Sell more".into() };
+            home.commits.entry(sha.to_owned()).or_insert_with(commit);
             home.pushed_at = now;
         });
+    }
+
+    pub(super) fn place_commit(&mut self, repository: RepositoryId, sha: &str, parent: Option<&str>) {
+        self.edit_repository(repository, |home| home.history.branch(sha, parent));
     }
 
     pub(super) fn is_private(&self, repository: RepositoryId) -> bool {

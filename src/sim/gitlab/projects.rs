@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::state::State;
 use super::{GitLab, Grantee, GroupId, Level, Membership, ProjectId, UserId};
+use crate::sim::history::History;
 
 /// Who sees a project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,6 +140,7 @@ pub(super) struct Project {
     pub(super) trigger_may_approve: bool,
     pub(super) merge_request_approvals: u32,
     pub(super) commits: BTreeMap<String, Commit>,
+    pub(super) history: History,
     pub(super) last_activity_at: Timestamp,
 }
 
@@ -236,7 +238,22 @@ impl GitLab {
             let commit = Commit { sha: sha.into(), title: title.into(), author: author.into(), created_at };
             if let Some(project) = state.projects.get_mut(&project) {
                 project.commits.insert(sha.into(), commit);
+                project.history.grow(sha);
             }
+        });
+    }
+
+    /// Says what a commit stands on that isn't known yet: another one, or nothing. Without this each new commit
+    /// stands on the one before.
+    pub fn place_commit(&self, project: ProjectId, sha: &str, parent: Option<&str>) {
+        self.edit_project(project, |project| project.history.branch(sha, parent));
+    }
+
+    /// A commit that was rewritten away and is no longer kept.
+    pub fn forget_commit(&self, project: ProjectId, sha: &str) {
+        self.edit_project(project, |project| {
+            project.commits.remove(sha);
+            project.history.forget(sha);
         });
     }
 
@@ -269,6 +286,7 @@ impl State {
             trigger_may_approve: false,
             merge_request_approvals: 0,
             commits: BTreeMap::new(),
+            history: History::default(),
             last_activity_at: self.time(),
         };
         self.projects.insert(id, project);
@@ -299,6 +317,7 @@ impl State {
         let author = self.users.get(&author).map_or("Somebody", |user| &user.name).to_owned();
         let created_at = self.time();
         if let Some(project) = self.projects.get_mut(&project) {
+            project.history.grow(sha);
             project.commits.entry(sha.into()).or_insert_with(|| {
                 let title = format!("Change {}", short(sha));
                 Commit { sha: sha.into(), title, author, created_at }

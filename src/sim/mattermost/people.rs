@@ -12,6 +12,9 @@ pub(super) struct User {
     pub(super) name: String,
     pub(super) bot: bool,
     pub(super) admin: bool,
+    pub(super) guest: bool,
+    /// The other server that the account belongs to, where channels are shared.
+    pub(super) remote: Option<String>,
     pub(super) deleted_at: Option<Timestamp>,
 }
 
@@ -20,8 +23,26 @@ pub(super) struct Channel {
     pub(super) team: TeamId,
     pub(super) name: String,
     pub(super) private: bool,
+    /// Between two people, in no team.
+    pub(super) direct: bool,
+    /// With another server.
+    pub(super) shared: bool,
     pub(super) archived_at: Option<Timestamp>,
     pub(super) members: BTreeSet<UserId>,
+}
+
+impl User {
+    pub(super) fn new(id: &str, name: &str, bot: bool) -> Self {
+        let (id, name) = (id.to_owned(), name.to_owned());
+        Self { id, name, bot, admin: false, guest: false, remote: None, deleted_at: None }
+    }
+}
+
+impl Channel {
+    fn new(id: ChannelId, place: (TeamId, String), private: bool, members: BTreeSet<UserId>) -> Self {
+        let (team, name) = place;
+        Self { id, team, name, private, direct: false, shared: false, archived_at: None, members }
+    }
 }
 
 impl Mattermost {
@@ -72,6 +93,36 @@ impl Mattermost {
         });
     }
 
+    /// Makes a person a guest.
+    pub fn make_guest(&self, user: &str) {
+        self.with(|state| {
+            if let Some(user) = state.users.get_mut(user) {
+                user.guest = true;
+            }
+        });
+    }
+
+    /// Adds a person of another server, who is known here because a channel is shared with that.
+    pub fn add_remote_user(&self, name: &str) -> UserId {
+        self.with(|state| {
+            let id = state.add_user(name, false);
+            let remote = state.ids.hex(26);
+            if let Some(user) = state.users.get_mut(&id) {
+                user.remote = Some(remote);
+            }
+            id
+        })
+    }
+
+    /// Shares a channel with another server.
+    pub fn share(&self, channel: &str) {
+        self.with(|state| {
+            if let Some(channel) = state.channels.get_mut(channel) {
+                channel.shared = true;
+            }
+        });
+    }
+
     /// Deactivates an account: it can still be read, with `delete_at`.
     pub fn deactivate(&self, user: &str) {
         self.with(|state| {
@@ -90,6 +141,11 @@ impl Mattermost {
     /// Adds a private channel with these people and the bot.
     pub fn add_private_channel(&self, team: &str, name: &str, members: &[&str]) -> ChannelId {
         self.with(|state| state.add_channel((team, name), members, true))
+    }
+
+    /// The channel between two accounts, which everybody has with everybody.
+    pub fn direct_channel(&self, one: &str, other: &str) -> ChannelId {
+        self.with(|state| state.direct_channel([one, other]))
     }
 
     /// Lets a person, or the bot, into a channel.
@@ -124,7 +180,7 @@ impl Mattermost {
 impl State {
     fn add_user(&mut self, name: &str, bot: bool) -> UserId {
         let id = self.ids.hex(26);
-        let user = User { id: id.clone(), name: name.to_owned(), bot, admin: false, deleted_at: None };
+        let user = User::new(&id, name, bot);
         self.users.insert(id.clone(), user);
         id
     }
@@ -135,7 +191,22 @@ impl State {
         let mut members: BTreeSet<UserId> = members.iter().map(|user| (*user).to_owned()).collect();
         members.insert(self.bot.clone());
         let (team, name) = (team.to_owned(), name.to_owned());
-        let channel = Channel { id: id.clone(), team, name, private, archived_at: None, members };
+        let channel = Channel::new(id.clone(), (team, name), private, members);
+        self.channels.insert(id.clone(), channel);
+        id
+    }
+
+    /// The channel between two accounts, which is made when it is first asked for.
+    pub(super) fn direct_channel(&mut self, both: [&str; 2]) -> ChannelId {
+        let members: BTreeSet<UserId> = both.map(str::to_owned).into();
+        let known = self.channels.values().find(|known| known.direct && known.members == members);
+        if let Some(known) = known {
+            return known.id.clone();
+        }
+        let id = self.ids.hex(26);
+        let name = members.iter().cloned().collect::<Vec<_>>().join("__");
+        let mut channel = Channel::new(id.clone(), (TeamId::new(), name), true, members);
+        channel.direct = true;
         self.channels.insert(id.clone(), channel);
         id
     }

@@ -121,8 +121,7 @@ impl State {
     pub(super) fn new(now: Now, seed: u64) -> Self {
         let mut ids = Ids::new(seed);
         let bot = ids.hex(26);
-        let user =
-            User { id: bot.clone(), name: "countersign".into(), bot: true, admin: false, deleted_at: None };
+        let user = User::new(&bot, "countersign", true);
         Self {
             now,
             url: "http://mattermost.example.com".into(),

@@ -4,6 +4,7 @@ pub(super) mod commits;
 pub(super) mod intake;
 pub(super) mod jobs;
 pub(super) mod letters;
+pub(super) mod postings;
 pub(super) mod reading;
 
 use crate::domain::actor::{Account, Known};
@@ -69,6 +70,17 @@ macro_rules! stories {
             commits: a_failing_commit_leaves_nothing,
             commits: two_changes_of_one_deployment_in_one_commit_are_a_conflict,
             commits: the_chain_verifies_after_it_was_read_back,
+            postings: a_message_is_kept_for_each_channel_from_the_opening_on,
+            postings: siblings_share_a_message,
+            postings: what_is_new_of_a_message_leaves_the_rest,
+            postings: what_became_stale_while_a_message_was_written_is_to_be_written_anew,
+            postings: a_message_that_is_not_there_is_passed_over,
+            postings: a_commit_that_fails_leaves_no_message,
+            postings: a_message_is_found_by_its_id,
+            postings: a_channel_has_what_is_open_and_the_newest_of_what_is_past,
+            postings: a_channel_has_only_what_was_posted_there,
+            postings: one_link_holds_at_a_time,
+            postings: links_are_told_apart_by_chat_name_and_forge,
             reading: conversations_list_their_deployments_newest_first,
             reading: projects_list_their_deployments_by_status,
             reading: what_is_watched_has_a_room_and_an_open_end,

@@ -6,7 +6,9 @@
 
 use super::dialect::{Connection, query, query_as};
 use super::fault::fault;
+use crate::domain::chat::{Channel, Link, Notify, Subject};
 use crate::domain::id::{DeploymentId, ForgeName, ProjectId};
+use crate::domain::ledger::Entry;
 use crate::ports::store::{Commit, Finish, Lane, Lease, StoreError};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -43,6 +45,27 @@ impl Locks {
         self.add("numbers", &format!("{forge}/{}", project.0));
     }
 
+    /// A message in a channel.
+    fn posting(&mut self, channel: &Channel, subject: &Subject) {
+        self.add("posting", &format!("{channel}/{subject}"));
+    }
+
+    /// The messages that an entry makes room for.
+    fn opened(&mut self, entry: &Entry) {
+        if let Entry::Opened { description, .. } = entry
+            && let Some(Notify { subject, channels }) = &description.notify
+        {
+            for channel in channels {
+                self.posting(channel, subject);
+            }
+        }
+    }
+
+    /// The links of a chat account on a forge.
+    pub(super) fn link(&mut self, link: &Link) {
+        self.add("link", &format!("{}/{}/{}", link.chat, link.forge, link.name));
+    }
+
     /// The schema.
     pub(super) fn schema(&mut self) {
         self.add("schema", "");
@@ -68,6 +91,8 @@ pub(super) async fn hold(connection: &mut Connection, commit: &Commit) -> Result
     commit.changes.iter().for_each(|change| locks.deployment(&change.deployment));
     commit.commands.iter().for_each(|command| locks.add("command", &command.source));
     commit.rooms.iter().for_each(|(conversation, _)| locks.add("room", &conversation.key()));
+    commit.changes.iter().flat_map(|change| &change.entries).for_each(|entry| locks.opened(entry));
+    commit.postings.iter().for_each(|(channel, subject, _)| locks.posting(channel, subject));
     let marks: Vec<String> = commit.jobs.iter().filter_map(|job| job.dedupe.clone()).collect();
     for mark in &marks {
         locks.add("mark", mark);

@@ -18,6 +18,9 @@ mod tests;
 mod transaction;
 
 #[expect(clippy::duplicate_mod, reason = "one text for both databases")]
+#[path = "../shared/chats.rs"]
+mod chats;
+#[expect(clippy::duplicate_mod, reason = "one text for both databases")]
 #[path = "../shared/commit.rs"]
 mod commit;
 #[expect(clippy::duplicate_mod, reason = "one text for both databases")]

@@ -23,7 +23,10 @@ const ACQUIRE: Duration = Duration::from_millis(1500);
 /// For the first connection, at the start.
 const CONNECT: Duration = Duration::from_secs(10);
 
-const MIGRATIONS: [(&str, &str); 1] = [("start", include_str!("migrations/0001_start.sql"))];
+const MIGRATIONS: [(&str, &str); 2] = [
+    ("start", include_str!("migrations/0001_start.sql")),
+    ("chats", include_str!("migrations/0002_chats.sql")),
+];
 
 impl PostgresStore {
     /// Opens `postgres://USER@HOST/DATABASE`. What the address leaves out, `PGUSER`, `PGPASSWORD` and their like say.

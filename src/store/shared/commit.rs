@@ -2,6 +2,7 @@
 //! Compiled once for each database, beside its own `dialect` and `fault`. Nobody else may change what this reads
 //! until the transaction ends: on SQLite nobody else writes, on PostgreSQL the caller has taken the locks.
 
+use super::chats;
 use super::dialect::{Connection, query, query_as};
 use super::fault::fault;
 use super::jobs::{self, End};
@@ -29,6 +30,9 @@ pub(super) async fn write(connection: &mut Connection, commit: Commit) -> Result
     }
     for (conversation, news) in &commit.rooms {
         save_room(connection, conversation, news).await?;
+    }
+    for (channel, subject, news) in &commit.postings {
+        chats::save(connection, (channel, subject), news).await?;
     }
     if let Some(Ending { job, turn, end }) = ending {
         jobs::end(connection, job, &turn, end).await?;
@@ -127,7 +131,13 @@ async fn append(connection: &mut Connection, at: Timestamp, change: &Change) -> 
             .map_err(|error| unreadable(format!("an entry of {id} can't be written: {error}")))?;
         chain.push(sealed);
     }
-    save_deployment(connection, &fold(id, &chain)?).await?;
+    let deployment = fold(id, &chain)?;
+    save_deployment(connection, &deployment).await?;
+    if let Some(notify) = &deployment.description.notify
+        && old == 0
+    {
+        chats::open(connection, at, notify).await?;
+    }
     for sealed in chain.iter().skip(old) {
         add_entry(connection, id, sealed).await?;
     }
@@ -147,6 +157,7 @@ async fn save_deployment(connection: &mut Connection, deployment: &Deployment) -
         .bind(deployment.status.as_str())
         .bind(deployment.status.is_final())
         .bind(deployment.superseded)
+        .bind(description.notify.as_ref().map(|notify| notify.subject.as_str()))
         .execute(connection)
         .await
         .map_err(fault)?;

@@ -10,6 +10,8 @@ mod queue;
 mod tests;
 mod writer;
 
+#[path = "../shared/chats.rs"]
+mod chats;
 #[path = "../shared/commit.rs"]
 mod commit;
 #[path = "../shared/jobs.rs"]

@@ -116,7 +116,10 @@ async fn readers(file: &Path) -> Result<SqlitePool, OpenError> {
         .map_err(database)
 }
 
-const MIGRATIONS: [(&str, &str); 1] = [("start", include_str!("migrations/0001_start.sql"))];
+const MIGRATIONS: [(&str, &str); 2] = [
+    ("start", include_str!("migrations/0001_start.sql")),
+    ("chats", include_str!("migrations/0002_chats.sql")),
+];
 
 async fn bring_up_to_date(connection: &mut SqliteConnection) -> Result<(), OpenError> {
     let (found, known) = (schema(connection).await?, known_schema(&MIGRATIONS));

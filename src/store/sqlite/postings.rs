@@ -1,42 +1,42 @@
 //! [`Postings`].
 
-use super::SqliteStore;
+use super::{Answer, SqliteStore, chats};
 use crate::domain::chat::{Channel, ChannelId, Link, Message, Subject};
 use crate::domain::deployment::Deployment;
 use crate::domain::id::{ChatName, ForgeName};
 use crate::ports::postings::{Posting, Postings};
-use crate::ports::store::StoreError;
 use async_trait::async_trait;
-
-type Answer<T> = Result<T, StoreError>;
 
 #[async_trait]
 impl Postings for SqliteStore {
-    async fn posting(&self, _channel: &Channel, _subject: &Subject) -> Answer<Option<Posting>> {
-        Ok(None)
+    async fn posting(&self, channel: &Channel, subject: &Subject) -> Answer<Option<Posting>> {
+        chats::posting(&mut *self.reader().await?, channel, subject).await
     }
 
-    async fn postings_about(&self, _subject: &Subject) -> Answer<Vec<Posting>> {
-        Ok(Vec::new())
+    async fn postings_about(&self, subject: &Subject) -> Answer<Vec<Posting>> {
+        chats::postings_about(&mut *self.reader().await?, subject).await
     }
 
-    async fn posting_at(&self, _chat: &ChatName, _message: &Message) -> Answer<Option<Posting>> {
-        Ok(None)
+    async fn posting_at(&self, chat: &ChatName, message: &Message) -> Answer<Option<Posting>> {
+        chats::posting_at(&mut *self.reader().await?, chat, message).await
     }
 
-    async fn postings_in(&self, _chat: &ChatName, _channel: &ChannelId, _limit: u32) -> Answer<Vec<Posting>> {
-        Ok(Vec::new())
+    async fn postings_in(&self, chat: &ChatName, channel: &ChannelId, limit: u32) -> Answer<Vec<Posting>> {
+        chats::postings_in(&mut *self.reader().await?, chat, channel, limit).await
     }
 
-    async fn deployments_about(&self, _subject: &Subject) -> Answer<Vec<Deployment>> {
-        Ok(Vec::new())
+    async fn deployments_about(&self, subject: &Subject) -> Answer<Vec<Deployment>> {
+        chats::deployments_about(&mut *self.reader().await?, subject).await
     }
 
-    async fn link(&self, _chat: &ChatName, _name: &str, _forge: &ForgeName) -> Answer<Option<Link>> {
-        Ok(None)
+    async fn link(&self, chat: &ChatName, name: &str, forge: &ForgeName) -> Answer<Option<Link>> {
+        chats::link(&mut *self.reader().await?, chat, name, forge).await
     }
 
-    async fn save_link(&self, _link: &Link) -> Answer<()> {
-        Ok(())
+    async fn save_link(&self, link: &Link) -> Answer<()> {
+        let link = link.clone();
+        self.writer
+            .write(move |connection| Box::pin(async move { chats::save_link(connection, &link).await }))
+            .await
     }
 }

@@ -8,6 +8,7 @@
 
 mod acts;
 mod arrange;
+pub(crate) mod chat;
 pub(crate) mod github;
 pub(crate) mod gitlab;
 mod read;
@@ -16,6 +17,7 @@ pub(crate) mod stage;
 mod steps;
 pub(crate) mod world;
 
+use chat::Opens;
 use read::Story;
 use stage::Stage;
 use std::path::{Path, PathBuf};
@@ -41,10 +43,43 @@ async fn on_github(
     play::<github::Stage>(&path).await;
 }
 
+#[rstest::rstest]
+#[tokio::test]
+async fn on_slack(
+    #[files("tests/stories/chats/*.md")]
+    #[files("tests/stories/slack/*.md")]
+    path: PathBuf,
+) {
+    play_in_chat::<gitlab::Stage, chat::OnSlack>(&path).await;
+}
+
+#[rstest::rstest]
+#[tokio::test]
+async fn on_mattermost(
+    #[files("tests/stories/chats/*.md")]
+    #[files("tests/stories/mattermost/*.md")]
+    path: PathBuf,
+) {
+    play_in_chat::<gitlab::Stage, chat::OnMattermost>(&path).await;
+}
+
 async fn play<S: Stage>(path: &Path) {
-    let text = std::fs::read_to_string(path).unwrap();
-    let story = Story::read(&text);
-    let mut world = World::<S>::new(story.environments.as_deref(), &story.switches).await;
+    let story = read(path);
+    let world = World::<S>::new(story.environments.as_deref(), &story.switches).await;
+    play_in(world, path, &story).await;
+}
+
+async fn play_in_chat<S: Stage, C: Opens>(path: &Path) {
+    let story = read(path);
+    let world = World::<S>::in_chat::<C>(story.environments.as_deref(), &story.switches).await;
+    play_in(world, path, &story).await;
+}
+
+fn read(path: &Path) -> Story {
+    Story::read(&std::fs::read_to_string(path).unwrap())
+}
+
+async fn play_in<S: Stage>(mut world: World<S>, path: &Path, story: &Story) {
     for step in &story.steps {
         let told = steps::play(&mut world, &step.text).await;
         if let Err(why) = told {

@@ -48,13 +48,16 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts with a configuration; on any free port without an address.
-    pub(crate) async fn start(text: &str, clock: Arc<dyn Clock>, address: Option<SocketAddr>) -> Self {
+    /// Starts with a configuration on an address.
+    pub(crate) async fn start(text: &str, clock: Arc<dyn Clock>, address: SocketAddr) -> Self {
+        Self::start_on(TcpListener::bind(address).await.unwrap(), text, clock).await
+    }
+
+    /// Starts with a configuration on a socket that is bound already.
+    pub(crate) async fn start_on(listener: TcpListener, text: &str, clock: Arc<dyn Clock>) -> Self {
         let config = countersign::config::parse(text, Path::new("story.toml"), &|_| None).unwrap();
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let built = wiring::build(&config, clock, &tasks).await.unwrap();
-        let listener =
-            TcpListener::bind(address.unwrap_or_else(|| ([127, 0, 0, 1], 0).into())).await.unwrap();
         let address = listener.local_addr().unwrap();
         tasks.spawn(web::serve(listener, built.router.clone(), stop.clone(), tasks.clone()));
         built.app.start_polling().await.unwrap();

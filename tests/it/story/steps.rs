@@ -2,6 +2,7 @@
 
 use super::acts::acted;
 use super::arrange::arranged;
+use super::chat::{self, Chat};
 use super::stage::{Stage, Standing};
 use super::world::World;
 
@@ -9,13 +10,18 @@ pub(super) type Told = Result<(), String>;
 
 /// Plays one sentence.
 pub(crate) async fn play<S: Stage>(world: &mut World<S>, sentence: &str) -> Told {
-    let words = split(S::fill(sentence).trim_end_matches('.'));
+    let chat = world.chat.as_ref().map_or("", |chat| chat.stage.name());
+    let words = split(S::fill(sentence).replace("{chat}", chat).trim_end_matches('.'));
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    if told(world, &words)? || checked(world, &words).await? {
+    if told(world, &words)? || chat::told(world, &words)? || checked(world, &words).await? {
         return Ok(());
     }
     expect_silence(world)?;
-    if arranged(world, &words).await? || acted(world, &words)? {
+    if chat::arranged(world, &words)? || arranged(world, &words).await? {
+        world.settle().await;
+        return Ok(());
+    }
+    if chat::acted(world, &words).await? || acted(world, &words)? {
         world.settle().await;
         return Ok(());
     }
@@ -24,6 +30,9 @@ pub(crate) async fn play<S: Stage>(world: &mut World<S>, sentence: &str) -> Told
 
 /// Before anybody acts, everything that Countersign wrote must have been told.
 fn expect_silence<S: Stage>(world: &World<S>) -> Told {
+    if let Some(unread) = world.chat.as_ref().and_then(Chat::unread) {
+        return Err(format!("Countersign wrote something in the chat that the story doesn't tell: {unread}"));
+    }
     match world.unread().first() {
         Some(said) => Err(format!("Countersign wrote something the story doesn't tell: {}", said.body)),
         None => Ok(()),
@@ -134,7 +143,8 @@ async fn counted<S: Stage>(world: &World<S>, words: &[&str]) -> Result<bool, Str
                 return Err("it doesn't".to_owned());
             }
         }
-        ["the", "ledger", "of", environment, "tells", "of", part, times, "times"] => {
+        ["the", "ledger", "of", environment, "tells", "of", part, times, "times"]
+        | ["the", "ledger", "of", environment, "tells", "of", part, times @ ("once" | "twice")] => {
             let found = world.entries_of(environment, part).await?;
             expect(&found.to_string(), &number(times)?.to_string())?;
         }
@@ -147,7 +157,7 @@ fn card<S: Stage>(world: &World<S>) -> Result<String, String> {
     world.card().map(|card| card.body).ok_or_else(|| "there is no card".to_owned())
 }
 
-fn lacks(text: &str, part: &str) -> Told {
+pub(super) fn lacks(text: &str, part: &str) -> Told {
     if text.contains(part) { Err(format!("it says it: {text}")) } else { Ok(()) }
 }
 

@@ -1,5 +1,6 @@
 //! The world of a story: the twin, the true server against it, and a clock that is moved by hand.
 
+use super::chat::{Chat, Opens};
 use super::server::{Server, StoryClock};
 use super::stage::{Said, Stage, Switches};
 use countersign::domain::id::{DeploymentId, ForgeName, Native, ProjectId};
@@ -11,6 +12,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use tempfile::TempDir;
+use tokio::net::TcpListener;
 
 const START: &str = "2026-11-21T08:00:00Z";
 
@@ -46,6 +48,9 @@ pub(crate) struct World<S> {
     pub(crate) hooks_arrive: bool,
     pub(crate) read: BTreeSet<u64>,
     pub(crate) address: std::net::SocketAddr,
+    /// The worker runs after every act.
+    pub(crate) works: bool,
+    pub(crate) chat: Option<Chat>,
     folder: TempDir,
 }
 
@@ -53,22 +58,41 @@ impl<S: Stage> World<S> {
     /// With these `[[environment]]` tables, in which placeholders are filled; two maintainers without.
     pub(crate) async fn new(environments: Option<&str>, switches: &Switches) -> Self {
         let clock = HandClock::at(START.parse().unwrap());
+        Self::at(clock, None, environments.unwrap_or(ENVIRONMENTS), switches).await
+    }
+
+    /// Beside a chat, in whose channel everything is announced.
+    pub(crate) async fn in_chat<C: Opens>(environments: Option<&str>, switches: &Switches) -> Self {
+        let clock = HandClock::at(START.parse().unwrap());
+        let chat = Chat::new(C::open(&clock, switches).await);
+        let notified = format!("{ENVIRONMENTS}notify = [\"{{channel}}\"]\n");
+        Self::at(clock, Some(chat), environments.unwrap_or(&notified), switches).await
+    }
+
+    async fn at(clock: HandClock, chat: Option<Chat>, environments: &str, switches: &Switches) -> Self {
         let mut stage = S::open(&clock, switches).await;
         let folder = tempfile::tempdir().unwrap();
         let database = folder.path().join("story.db");
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let tables = chat.as_ref().map(|chat| chat.stage.tables(S::FORGE, address)).unwrap_or_default();
+        let channel = chat.as_ref().map(|chat| chat.stage.channel()).unwrap_or_default();
         let config = format!(
-            "[server]\nlisten = \"127.0.0.1:0\"\n[store]\nurl = \"sqlite:{}\"\n{}{}",
+            "[server]\nlisten = \"{address}\"\npublic_url = \"http://{address}\"\n\
+             [store]\nurl = \"sqlite:{}\"\n{}{tables}{}",
             database.display(),
             stage.table(),
-            S::fill(environments.unwrap_or(ENVIRONMENTS)),
+            S::fill(environments).replace("{channel}", &channel),
         );
         let story_clock = Arc::new(StoryClock::new(clock.clone()));
-        let server = Server::start(&config, story_clock.clone(), None).await;
+        let server = Server::start_on(listener, &config, story_clock.clone()).await;
         stage.furnish(server.address);
         Self {
             stage,
             clock,
-            address: server.address,
+            address,
+            works: true,
+            chat,
             server: Some(server),
             config,
             story_clock,
@@ -112,7 +136,7 @@ impl<S: Stage> World<S> {
 
     /// Starts another server on the same database and address.
     pub(crate) async fn start(&mut self) {
-        self.server = Some(Server::start(&self.config, self.story_clock.clone(), Some(self.address)).await);
+        self.server = Some(Server::start(&self.config, self.story_clock.clone(), self.address).await);
     }
 
     /// Delivers hooks and lets the worker run until nothing is due.
@@ -120,8 +144,8 @@ impl<S: Stage> World<S> {
         loop {
             let delivered = if self.hooks_arrive { self.stage.deliver_hooks().await } else { 0 };
             let ran = match &self.server {
-                Some(server) => server.worker.run_until_idle().await,
-                None => 0,
+                Some(server) if self.works => server.worker.run_until_idle().await,
+                Some(_) | None => 0,
             };
             if delivered == 0 && ran == 0 {
                 return;
@@ -191,6 +215,11 @@ impl<S: Stage> World<S> {
         if let Some(said) = self.unread().first() {
             return Err(format!("Countersign wrote something the story doesn't tell: {}", said.body));
         }
+        if let Some(unread) = self.chat.as_ref().and_then(Chat::unread) {
+            return Err(format!(
+                "Countersign wrote something in the chat that the story doesn't tell: {unread}"
+            ));
+        }
         let now = self.clock.time();
         let depth = self.store().depth(now).await.map_err(|e| e.to_string())?;
         if depth.due > 0 || depth.dead > 0 || depth.later > S::POLLS {
@@ -219,6 +248,7 @@ impl<S: Stage> World<S> {
             let _ = writeln!(scene, "[{}] {}: {body}", said.id, said.author);
         }
         scene.push_str(&self.stage.scene());
+        scene.push_str(&self.chat.as_ref().map(Chat::scene).unwrap_or_default());
         if self.server.is_some() {
             let _ = writeln!(scene, "Queue: {:?}", self.store().depth(self.clock.time()).await);
         }

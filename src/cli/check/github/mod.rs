@@ -6,7 +6,7 @@
 mod app;
 mod repository;
 
-use super::subject::{Subject, Words};
+use super::subject::{OfNames, Subject, Words};
 use crate::config::GitHub;
 use crate::domain::policy::Grantee;
 use crate::ports::failure::{Failure, Refusal};
@@ -26,8 +26,10 @@ const REFUSED: SignedDuration = SignedDuration::from_secs(60);
 pub(super) const WORDS: Words = Words {
     remedy,
     unreached: "install the App on the repositories, or correct `project`",
-    nobody: "correct `user`",
-    somebody_else: "see who that is, and admit by `team` or `role` whoever is meant",
+    of_users: OfNames {
+        nobody: "correct `user`",
+        somebody_else: "see who that is, and admit by `team` or `role` whoever is meant",
+    },
 };
 
 /// Looks at one GitHub.
@@ -47,6 +49,7 @@ impl Doctor<'_> {
         self.missed_deliveries().await;
         let Some(installed) = self.installations(&app).await else { return };
         self.names(&installed, store).await;
+        self.on.linked_people(store).await;
         for path in self.on.projects().await {
             self.repository(&path).await;
         }
@@ -56,7 +59,7 @@ impl Doctor<'_> {
         let sees_teams = installed.iter().any(|place| app::has(&place.permissions, "members", Extent::Read));
         for grantee in self.on.grantees() {
             match grantee {
-                Grantee::User(name) => self.on.person(name, store).await,
+                Grantee::User(name) => self.on.user(name, store).await,
                 // Without the permission, which was spoken of already, there seems to be no team at all.
                 Grantee::Team(team) if sees_teams => {
                     self.team(team).await;

@@ -7,7 +7,7 @@ mod gate;
 mod names;
 mod project;
 
-use super::subject::{Subject, Words};
+use super::subject::{OfNames, Subject, Words};
 use crate::config::GitLab;
 use crate::domain::actor::Account;
 use crate::domain::policy::VoteAs;
@@ -30,8 +30,10 @@ const SOON: i64 = 14;
 pub(super) const WORDS: Words = Words {
     remedy,
     unreached: "make the bot's account a member of the projects, or correct `project`",
-    nobody: "correct `user`, or write `user_id`, which stays when names change",
-    somebody_else: "see who that is, and write `user_id` with the right number",
+    of_users: OfNames {
+        nobody: "correct `user`, or write `user_id`, which stays when names change",
+        somebody_else: "see who that is, and write `user_id` with the right number",
+    },
 };
 
 /// Looks at one GitLab.
@@ -48,6 +50,7 @@ impl Doctor<'_> {
         let Some(me) = self.token().await else { return };
         self.sudo_token().await;
         self.names(store).await;
+        self.on.linked_people(store).await;
         for path in self.on.projects().await {
             self.project(&path, &me).await;
         }

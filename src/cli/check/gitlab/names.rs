@@ -9,7 +9,7 @@ impl Doctor<'_> {
     pub(super) async fn names(&mut self, store: Option<&dyn Store>) {
         for grantee in self.on.grantees() {
             match grantee {
-                Grantee::User(name) => self.on.person(name, store).await,
+                Grantee::User(name) => self.on.user(name, store).await,
                 Grantee::Group { path, .. } => {
                     self.group(path).await;
                     self.on.is_the_same_group(path, store).await;

@@ -4,6 +4,7 @@ use hyper::http::request::Parts;
 use serde_json::{Map, Value, json};
 use url::form_urlencoded::{Serializer, parse};
 
+use super::super::render::put;
 use super::super::state::Refused;
 use crate::sim::percent;
 
@@ -130,10 +131,27 @@ pub(super) fn list(call: &Call, host: &str, items: Vec<Value>) -> Answer {
 
 /// One page of a list inside an object, under this name and with its total.
 pub(super) fn list_in(call: &Call, host: &str, name: &str, items: Vec<Value>) -> Answer {
-    let (links, total) = (links(call, host, items.len()), items.len());
-    let mut answer = Answer::ok(json!({ "total_count": total, name: cut(call, items) }));
+    let total = items.len();
+    list_into(call, host, json!({ "total_count": total }), (name, items))
+}
+
+/// One page of a list inside an object that says more, under this name.
+pub(super) fn list_into(
+    call: &Call,
+    host: &str,
+    mut body: Value,
+    (name, items): (&str, Vec<Value>),
+) -> Answer {
+    let links = links(call, host, items.len());
+    put(&mut body, name, cut(call, items));
+    let mut answer = Answer::ok(body);
     answer.headers.extend(links);
     answer
+}
+
+/// Whether it is the first page that is asked for.
+pub(super) fn is_first_page(call: &Call) -> bool {
+    page(call) == 1
 }
 
 fn cut(call: &Call, items: Vec<Value>) -> Value {

@@ -4,6 +4,7 @@ mod apps;
 mod call;
 mod checks;
 mod comments;
+mod commits;
 mod deployments;
 mod limits;
 mod people;
@@ -154,6 +155,7 @@ impl State {
             ["commits", sha, "pulls"] => self.list_pulls_of_commit(visit, sha),
             ["commits", _, "comments"] | ["issues" | "comments", ..] => self.route_comments(visit, rest),
             ["commits", sha] => self.show_commit(visit, sha),
+            ["compare", pair] if call.method == "GET" => self.compare(visit, pair),
             ["pulls", rest @ ..] => self.route_pulls(visit, rest),
             ["collaborators", rest @ ..] => self.route_collaborators(visit, rest),
             _ => Err(Refused::not_found()),

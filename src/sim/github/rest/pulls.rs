@@ -1,6 +1,6 @@
-//! Pull requests, their reviews, and commits.
+//! Pull requests and their reviews, and those of a commit.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::super::comments::no_commit;
 use super::super::pulls::{Issue, Pull};
@@ -72,23 +72,6 @@ impl State {
         }
         let shown = found.into_iter().rev().map(|(issue, pull)| self.pull_json(issue, pull)).collect();
         Ok(list(visit.call, &self.host, shown))
-    }
-
-    pub(super) fn show_commit(&self, visit: Visit<'_>, sha: &str) -> Reply {
-        self.needs_contents(visit)?;
-        let home = self.repository(visit.repository)?;
-        let author = home.commits.get(sha).ok_or_else(|| no_commit(sha))?;
-        let signature = json!({ "name": self.login_of(*author), "email": "somebody@example.com", "date": home.pushed_at });
-        Ok(Answer::ok(json!({
-            "sha": sha,
-            "node_id": super::super::render::node_id("Commit", 1),
-            "url": format!("{}/commits/{sha}", self.repository_url(visit.repository)),
-            "html_url": format!("{}/commit/{sha}", self.page_url(visit.repository)),
-            "commit": { "message": "Sell more", "author": signature, "committer": signature },
-            "author": self.user_json(*author),
-            "committer": self.user_json(*author),
-            "parents": [],
-        })))
     }
 }
 

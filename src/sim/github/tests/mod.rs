@@ -2,6 +2,7 @@
 
 mod api;
 mod checks;
+mod compare;
 mod deploying;
 mod gates;
 mod hooks;

@@ -1,6 +1,7 @@
 //! The REST API: one call in, one answer out.
 
 mod call;
+mod compare;
 mod deployments;
 mod hooks;
 mod jobs;
@@ -64,6 +65,7 @@ impl State {
             (_, ["jobs" | "pipelines", ..]) => self.route_jobs(visit, rest),
             (_, ["merge_requests", rest @ ..]) => self.route_merge_requests(visit, rest),
             (_, ["repository", "commits", sha, rest @ ..]) => self.route_commit(visit, sha, rest),
+            ("GET", ["repository", "compare"]) => self.compare(visit),
             ("GET", ["members", rest @ ..]) => self.project_members(visit, rest),
             ("GET", ["protected_environments", rest @ ..]) => self.protected_environments(visit, rest),
             ("GET", ["protected_branches", rest @ ..]) => self.protected_branches(visit, rest),

@@ -1,6 +1,7 @@
 //! The twin is driven as the product drives it: over HTTP, with a token.
 
 mod api;
+mod compare;
 mod deploying;
 mod hooks;
 mod talking;

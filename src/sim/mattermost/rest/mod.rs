@@ -44,6 +44,10 @@ impl Call {
         serde_json::from_str(&self.body).ok().filter(Value::is_object).ok_or_else(Error::bad_body)
     }
 
+    fn is_set(&self, name: &str) -> bool {
+        url::form_urlencoded::parse(self.query.as_bytes()).any(|(key, value)| key == name && value == "true")
+    }
+
     fn number(&self, name: &str) -> Option<i64> {
         let mut pairs = url::form_urlencoded::parse(self.query.as_bytes());
         pairs.find(|(key, _)| key == name)?.1.parse().ok()
@@ -95,10 +99,11 @@ impl State {
             ("GET", ["users", id]) => self.show_user(&user, |known| known.id == *id),
             ("GET", ["teams", "name", team]) => self.show_team(team),
             ("GET", ["teams", "name", team, "channels", "name", channel]) => {
-                self.show_channel_named(&user, team, channel)
+                self.show_channel_named((&user, call.is_set("include_deleted")), team, channel)
             }
             ("GET", ["channels", id]) => self.show_channel(&user, id),
             ("GET", ["channels", id, "members", member]) => self.show_member(&user, id, member),
+            ("POST", ["channels", "direct"]) => self.open_direct(call, &user),
             (_, ["posts", ..] | ["channels", _, "posts"]) => self.route_posts(call, &user, path),
             _ => Err(no_route()),
         }
@@ -118,7 +123,11 @@ impl State {
         let known = self.users.values().find(|known| wanted(known));
         let missing = "app.user.missing_account.const";
         let user = known.ok_or_else(|| Error::new(404, missing, "Unable to find the user."))?;
-        let roles = if user.admin { "system_admin system_user" } else { "system_user" };
+        let roles = match (user.admin, user.guest) {
+            (true, _) => "system_admin system_user",
+            (false, true) => "system_guest",
+            (false, false) => "system_user",
+        };
         let mut shown = json!({
             "id": user.id,
             "username": user.name,
@@ -128,6 +137,9 @@ impl State {
             "auth_service": "",
             "locale": "en",
         });
+        if let (Some(remote), Some(fields)) = (&user.remote, shown.as_object_mut()) {
+            fields.insert("remote_id".into(), remote.clone().into());
+        }
         let sees_email = caller == user.id || self.users.get(caller).is_some_and(|caller| caller.admin);
         if let Some(fields) = shown.as_object_mut().filter(|_| sees_email) {
             fields.insert("email".into(), format!("{}@example.com", user.name).into());
@@ -147,12 +159,11 @@ impl State {
         })
     }
 
-    fn show_channel_named(&self, user: &str, team: &str, name: &str) -> Reply {
+    fn show_channel_named(&self, (user, archived): (&str, bool), team: &str, name: &str) -> Reply {
         let (team, _) = self.team_named(team)?;
-        let known = self
-            .channels
-            .values()
-            .find(|known| known.team == *team && known.name == name && known.archived_at.is_none());
+        let known = self.channels.values().find(|known| {
+            known.team == *team && known.name == name && (archived || known.archived_at.is_none())
+        });
         // A private channel isn't there for outsiders.
         let known = known.filter(|known| self.may_read(user, &known.id));
         let missing = "app.channel.get_by_name.missing.app_error";
@@ -166,6 +177,21 @@ impl State {
         let channel =
             known.ok_or_else(|| Error::new(404, missing, "Unable to find the existing channel."))?;
         if self.may_read(user, id) { Ok((200, channel_json(channel))) } else { Err(Error::forbidden()) }
+    }
+
+    /// The channel between the caller and one other; its body is a list of both ids.
+    fn open_direct(&mut self, call: &Call, caller: &str) -> Reply {
+        let both: Vec<String> = serde_json::from_str(&call.body).map_err(|_| Error::bad_body())?;
+        let [one, other] = both.as_slice() else { return Err(Error::bad_body()) };
+        if ![one, other].iter().all(|id| self.users.contains_key(*id)) {
+            return Err(Error::bad_body());
+        }
+        if one != caller && other != caller {
+            return Err(Error::forbidden());
+        }
+        let id = self.direct_channel([one, other]);
+        let channel = self.channels.get(&id).ok_or_else(no_route)?;
+        Ok((201, channel_json(channel)))
     }
 
     fn show_member(&self, user: &str, channel: &str, member: &str) -> Reply {
@@ -193,12 +219,18 @@ impl State {
 }
 
 fn channel_json(channel: &Channel) -> Value {
+    let kind = match (channel.direct, channel.private) {
+        (true, _) => "D",
+        (false, true) => "P",
+        (false, false) => "O",
+    };
     json!({
         "id": channel.id,
         "team_id": channel.team,
         "name": channel.name,
         "display_name": channel.name,
-        "type": if channel.private { "P" } else { "O" },
+        "type": kind,
+        "shared": channel.shared.then_some(true),
         "delete_at": millis(channel.archived_at),
     })
 }

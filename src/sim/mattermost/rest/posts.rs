@@ -46,7 +46,8 @@ impl State {
     /// What is absent stays; `props` come in the place of all that were there.
     fn patch_post(&mut self, call: &Call, user: &str, id: &str) -> Reply {
         let body = call.json_body()?;
-        let post = self.readable_post(user, id)?;
+        // What is gone is refused like what is somebody else's.
+        let post = self.readable_post(user, id).map_err(|_| Error::forbidden())?;
         let (author, channel, created_at) = (post.author.clone(), post.channel.clone(), post.created_at);
         if author != user {
             return Err(Error::forbidden());
@@ -63,7 +64,7 @@ impl State {
     }
 
     fn delete_post(&mut self, user: &str, id: &str) -> Reply {
-        if self.readable_post(user, id)?.author != user {
+        if self.readable_post(user, id).map_err(|_| Error::forbidden())?.author != user {
             return Err(Error::forbidden());
         }
         self.posts.retain(|known| known.id != id);

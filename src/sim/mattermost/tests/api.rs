@@ -96,7 +96,7 @@ async fn only_its_own_posts_are_edited_and_only_in_time() {
     let world = world().await;
     let theirs = world.mattermost.post_as(&world.dana, &world.deploys, NewPost::new("hello")).unwrap();
     assert_eq!(world.patch(&theirs, json!({ "message": "x" })).await.status, 403);
-    assert_eq!(world.patch("nothing", json!({ "message": "x" })).await.status, 404);
+    assert_eq!(world.patch("nothing", json!({ "message": "x" })).await.status, 403);
     let card = world.card().await;
     world.mattermost.set_edit_window(Some(SignedDuration::from_mins(5)));
     world.clock.advance(SignedDuration::from_mins(5));
@@ -105,7 +105,43 @@ async fn only_its_own_posts_are_edited_and_only_in_time() {
     let late = world.patch(&card, json!({ "message": "x" })).await;
     assert_eq!(late.error(), "api.post.update_post.permissions_time_limit.app_error");
     world.mattermost.remove_post(&card);
-    assert_eq!(world.patch(&card, json!({ "message": "x" })).await.status, 404);
+    assert_eq!(world.patch(&card, json!({ "message": "x" })).await.status, 403, "what is gone is refused");
+    assert_eq!(world.get(&format!("/posts/{card}")).await.status, 404);
+}
+
+#[tokio::test]
+async fn two_have_one_direct_channel_that_nobody_else_reads() {
+    let world = world().await;
+    let bot = world.mattermost.bot_user();
+    let opened = world.post("/channels/direct", json!([bot, world.dana])).await;
+    assert_eq!((opened.status, &opened.body["type"]), (201, &json!("D")));
+    let again = world.post("/channels/direct", json!([world.dana, bot])).await;
+    assert_eq!(again.body["id"], opened.body["id"]);
+    let direct = opened.body["id"].as_str().unwrap().to_owned();
+    assert_eq!(world.mattermost.direct_channel(&bot, &world.dana), direct);
+    let post = world.post("/posts", json!({ "channel_id": direct, "message": "psst" })).await;
+    assert_eq!(post.status, 201);
+    let overheard = world.mattermost.post_as(&world.mallory, &direct, NewPost::new("x"));
+    assert_eq!(overheard, Err(Refused::NoChannel));
+    let of_others = world.post("/channels/direct", json!([world.dana, world.alice])).await;
+    let with_nobody = world.post("/channels/direct", json!([bot, "nobody"])).await;
+    assert_eq!((of_others.status, with_nobody.status), (403, 400));
+}
+
+#[tokio::test]
+async fn guests_strangers_and_shared_channels_are_told_apart() {
+    let world = world().await;
+    world.mattermost.make_guest(&world.mallory);
+    let guest = world.get(&format!("/users/{}", world.mallory)).await;
+    assert_eq!((&guest.body["roles"], guest.body.get("remote_id")), (&json!("system_guest"), None));
+    let stranger = world.mattermost.add_remote_user("erin");
+    assert!(world.get(&format!("/users/{stranger}")).await.body["remote_id"].is_string());
+    world.mattermost.share(&world.deploys);
+    world.mattermost.archive(&world.deploys);
+    let path = "/teams/name/acme/channels/name/deploys";
+    assert_eq!(world.get(path).await.status, 404);
+    let found = world.get(&format!("{path}?include_deleted=true")).await;
+    assert_eq!(found.body["shared"], true);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The stories of every store, and what only several processes on one database can do wrong.
 
+mod chats;
 mod cluster;
 mod racing;
 mod server;

@@ -1,5 +1,6 @@
 //! The stories of every store, and what only SQLite can do wrong.
 
+mod chats;
 mod file;
 mod queues;
 mod speed;

@@ -12,7 +12,11 @@ impl Stage {
         Ok(self.talks(act)? || self.votes_in_gitlab(act)? || self.others(act)?)
     }
 
-    fn talks(&self, act: &Act<'_>) -> Told {
+    fn talks(&mut self, act: &Act<'_>) -> Told {
+        if let ["pushes", "a", "commit", "titled", title] = act.words {
+            self.next_commit(title);
+            return Ok(true);
+        }
         let (project, request, by) = (self.project, self.request, act.by);
         match act.words {
             ["writes", text, "internally"] => {

@@ -1,5 +1,6 @@
 //! The ports against GitHub's twin, over real HTTP.
 
+mod changes;
 mod gate;
 mod log;
 mod lookup;

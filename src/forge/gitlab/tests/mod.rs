@@ -1,5 +1,7 @@
 //! The adapter against the twin, over real HTTP.
 
+mod changes;
+
 use super::webhook::GitLabInbound;
 use super::{GitLab, Settings, SettingsError, native};
 use crate::domain::actor::{Account, Known};

@@ -1,0 +1,61 @@
+//! From raw to checked: a `[[slack]]`.
+
+use super::chats::{Chat, ChatKind, NO_PROOF, is_slack_id};
+use super::check::Checker;
+use super::checked::Slack;
+use super::platforms::Platforms;
+use super::raw::RawSlack;
+use super::sheet::{Field, Items};
+use crate::domain::id::ChatName;
+use std::ops::Range;
+use toml::Spanned;
+
+const SLACK_NAME: &str = "slack";
+const API_URL: &str = "https://slack.com/api";
+
+impl Checker<'_> {
+    pub(super) fn slack(&mut self, raw: Spanned<RawSlack>, platforms: &mut Platforms) -> Option<Slack> {
+        let at = raw.span();
+        let raw = raw.into_inner();
+        let name = self.platform_name(raw.name, SLACK_NAME, &at, platforms).map(ChatName::new);
+        platforms.chats.push(Chat { name: name.clone(), kind: ChatKind::Slack, at: at.clone() });
+        let api_url = match raw.api_url {
+            Field::Absent => self.web_address(&Spanned::new(at.clone(), API_URL.to_owned())),
+            Field::Given(url) => self.web_address(&url),
+            Field::Broken => None,
+        };
+        let bot_token =
+            self.required(raw.bot_token, &at, "bot_token").and_then(|token| self.header_secret(&token));
+        if raw.signing_secrets.is_empty() {
+            let span = raw.signing_secrets.span().unwrap_or_else(|| at.clone());
+            self.sheet.fault(span, NO_PROOF, "put the app's signing secret into `signing_secrets`");
+        }
+        let signing_secrets = self.secrets(raw.signing_secrets, Self::secret);
+        let team_ids = self.team_ids(raw.team_ids, &at);
+        let command = self.command(raw.command);
+        Some(Slack {
+            name: name?,
+            api_url: api_url?,
+            bot_token: bot_token?,
+            signing_secrets: signing_secrets?,
+            team_ids: team_ids?,
+            command: command?,
+        })
+    }
+
+    fn team_ids(&mut self, field: Field<Items<String>>, at: &Range<usize>) -> Option<Vec<String>> {
+        const HELP: &str =
+            "put the workspace's id, T…, into `team_ids`: it stands in its address, app.slack.com/client/T…";
+        if field.is_empty() {
+            let span = field.span().unwrap_or_else(|| at.clone());
+            self.sheet.fault(span, "nothing says whose people are heard here", HELP);
+        }
+        self.each(field, |checker, id| {
+            if is_slack_id(id.get_ref(), &['T', 'E']) {
+                return Some(id.into_inner());
+            }
+            checker.sheet.fault(id.span(), "this isn't the id of a workspace or organisation", HELP);
+            None
+        })
+    }
+}
