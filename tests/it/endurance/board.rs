@@ -15,11 +15,27 @@ pub(super) enum Point {
     Call { number: u64, acted: bool },
     /// The same, where only what writes is counted.
     Write { number: u64, acted: bool },
+    /// At the first write whose path holds this.
+    Step { path: &'static str, acted: bool },
     /// Between the answer to a hook and whatever that hook leads to.
     Taken,
     /// At any time: so long after its start, or after it was told to work.
     Time(Duration),
 }
+
+/// What the forges are told on a journey: vote, start, cancel, decision, reaction, reply, card, buttons.
+const STEPS: [&str; 10] = [
+    "/approval",
+    "/play",
+    "/cancel",
+    "/deployment_protection_rule",
+    "/award_emoji",
+    "/reactions",
+    "/discussions",
+    "/notes",
+    "/comments",
+    "/check-runs",
+];
 
 /// Counts of what happened, by name.
 pub(super) type Counts = BTreeMap<String, u64>;
@@ -132,7 +148,8 @@ impl State {
             0 => Point::Taken,
             1 | 2 => Point::Time(Duration::from_micros(200 + self.chance.below(60_000))),
             3 | 4 => Point::Call { number: 1 + self.chance.below(6), acted: self.chance.percent(50) },
-            5 | 6 => Point::Call { number: 1 + self.chance.below(60), acted: self.chance.percent(50) },
+            5 | 6 => Point::Step { path: self.chance.pick::<&str>(&STEPS), acted: self.chance.percent(60) },
+            7 => Point::Call { number: 1 + self.chance.below(60), acted: self.chance.percent(50) },
             _ => Point::Write { number: 1 + self.chance.below(12), acted: self.chance.percent(50) },
         })
     }
@@ -158,16 +175,17 @@ impl State {
             return Some(Action::Hang);
         }
         slot.calls += 1;
-        slot.writes += u64::from(seen.method != "GET");
+        let writes = seen.method != "GET" && !seen.path.ends_with("/access_tokens");
+        slot.writes += u64::from(writes);
         let acted = match slot.point {
             Some(Point::Call { number, acted }) => (number == slot.calls).then_some(acted),
-            Some(Point::Write { number, acted }) => {
-                (seen.method != "GET" && number == slot.writes).then_some(acted)
-            }
+            Some(Point::Write { number, acted }) => (writes && number == slot.writes).then_some(acted),
+            Some(Point::Step { path, acted }) => (writes && seen.path.contains(path)).then_some(acted),
             Some(Point::Taken | Point::Time(_)) | None => None,
         };
         if let Some(acted) = acted {
-            let kind = if seen.method == "GET" { "read" } else { "write" };
+            let kind = if writes { "write" } else { "read" };
+            self.count(&format!("killed at {}", told(seen)));
             let moment = if acted { "after" } else { "before" };
             self.kill(place, &format!("{moment} a {kind}: {} {}", seen.method, seen.path));
             return Some(if acted { Action::ActThenHang } else { Action::Hang });
@@ -200,4 +218,10 @@ impl State {
         self.notes.push(format!("  {name}: {} {}", seen.method, seen.path));
         action
     }
+}
+
+/// `POST …/play`.
+fn told(seen: &Seen<'_>) -> String {
+    let is_word = |part: &&str| part.starts_with(|c: char| c.is_ascii_alphabetic());
+    format!("{} …/{}", seen.method, seen.path.rsplit('/').find(is_word).unwrap_or_default())
 }

@@ -124,7 +124,9 @@ impl Fleet {
 
     fn kill_at(&self, due: impl Fn(usize, Point) -> bool, why: &str) {
         for index in 0..self.places.len() {
-            if self.places[index].instance.is_some() && self.board.point(index).is_some_and(|point| due(index, point)) {
+            if self.places[index].instance.is_some()
+                && self.board.point(index).is_some_and(|point| due(index, point))
+            {
                 self.board.kill(index, why);
             }
         }
@@ -160,7 +162,7 @@ impl Fleet {
         if let Make::Program = self.make {
             let is_due = |index: usize, point| match point {
                 Point::Time(after) => self.places[index].started.elapsed() >= after * 50,
-                Point::Taken | Point::Call { .. } | Point::Write { .. } => false,
+                Point::Taken | Point::Call { .. } | Point::Write { .. } | Point::Step { .. } => false,
             };
             self.kill_at(is_due, "at a random time");
             return;

@@ -30,13 +30,15 @@ impl Picture {
         picture.cards(stage);
         let depth = store.depth(now).await?;
         picture.expect(depth.dead == 0, || format!("{} dead letters", depth.dead));
-        picture.expect(depth.due == 0 && depth.later <= S::POLLS, || format!("jobs are left over: {depth:?}"));
+        picture
+            .expect(depth.due == 0 && depth.later <= S::POLLS, || format!("jobs are left over: {depth:?}"));
         Ok(picture)
     }
 
     /// How it differs from another.
     pub(super) fn differs(&self, other: &str) -> Option<String> {
-        let (ours, theirs): (BTreeSet<&str>, BTreeSet<&str>) = (self.text.lines().collect(), other.lines().collect());
+        let (ours, theirs): (BTreeSet<&str>, BTreeSet<&str>) =
+            (self.text.lines().collect(), other.lines().collect());
         let mut found = String::new();
         for line in ours.difference(&theirs) {
             let _ = writeln!(found, "+ {line}");
@@ -76,7 +78,9 @@ impl Picture {
                 End::StillBlocked => (&["blocked"], 0),
             };
             self.expect(status.contains(&one.status.as_str()), || format!("{environment} is {}", one.status));
-            self.expect(one.started == started, || format!("{environment} was started {} times", one.started));
+            self.expect(one.started == started, || {
+                format!("{environment} was started {} times", one.started)
+            });
         }
         let mut votes: Vec<String> =
             stage.votes().iter().map(|vote| format!("{} approved: {}", vote.by, vote.approved)).collect();
@@ -170,7 +174,8 @@ impl Picture {
     }
 
     fn cards<S: Stage>(&mut self, stage: &S) {
-        let cards: Vec<Said> = stage.comments().into_iter().filter(|said| said.ours && is_card(said)).collect();
+        let cards: Vec<Said> =
+            stage.comments().into_iter().filter(|said| said.ours && is_card(said)).collect();
         self.expect(cards.len() == 1, || format!("there are {} cards", cards.len()));
         for card in cards {
             for line in card.body.lines() {
@@ -202,6 +207,8 @@ fn portless(word: &str) -> String {
 
 /// Without our own numbers, which go by the order of hearing; a forge's stay.
 fn numberless(line: &str, by_the_forge: bool) -> String {
-    let Some((before, after)) = line.split_once("**d").filter(|_| !by_the_forge) else { return line.to_owned() };
+    let Some((before, after)) = line.split_once("**d").filter(|_| !by_the_forge) else {
+        return line.to_owned();
+    };
     format!("{before}**d…{}", after.trim_start_matches(|c: char| c.is_ascii_digit()))
 }

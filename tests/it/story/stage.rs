@@ -119,6 +119,8 @@ pub(crate) trait Stage: Sized {
     /// Which project and which deployment there, as the ledger names them: the newest of an environment.
     fn native(&self, environment: &str) -> Option<(u64, String)>;
     fn votes(&self) -> Vec<Held>;
+    /// From now on jobs succeed as soon as they are started; `false` where the twin can't do so.
+    fn jobs_end_at_once(&self) -> bool;
     /// Ends the newest job.
     fn finish(&self, environment: &str, well: bool) -> Done;
     fn cancel(&self, environment: &str, by: u64) -> Done;

@@ -249,6 +249,10 @@ impl super::stage::Stage for Stage {
             .collect()
     }
 
+    fn jobs_end_at_once(&self) -> bool {
+        false
+    }
+
     fn finish(&self, environment: &str, well: bool) -> Done {
         let conclusion = if well { Conclusion::Success } else { Conclusion::Failure };
         for job in self.newest(environment)?.1 {

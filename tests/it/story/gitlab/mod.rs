@@ -221,6 +221,11 @@ impl super::stage::Stage for Stage {
             .collect()
     }
 
+    fn jobs_end_at_once(&self) -> bool {
+        self.gitlab.set_auto_finish(true);
+        true
+    }
+
     fn finish(&self, environment: &str, well: bool) -> Done {
         self.gitlab.finish_job(self.newest_job(environment)?, well);
         Ok(())
