@@ -149,8 +149,8 @@ impl State {
             1 | 2 => Point::Time(Duration::from_micros(200 + self.chance.below(60_000))),
             3 | 4 => Point::Call { number: 1 + self.chance.below(6), acted: self.chance.percent(50) },
             5 | 6 => Point::Step { path: self.chance.pick::<&str>(&STEPS), acted: self.chance.percent(60) },
-            7 => Point::Call { number: 1 + self.chance.below(60), acted: self.chance.percent(50) },
-            _ => Point::Write { number: 1 + self.chance.below(12), acted: self.chance.percent(50) },
+            7 => Point::Call { number: 1 + self.chance.below(30), acted: self.chance.percent(50) },
+            _ => Point::Write { number: 1 + self.chance.below(8), acted: self.chance.percent(50) },
         })
     }
 
