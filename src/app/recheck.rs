@@ -9,6 +9,7 @@ use super::worker::Task;
 use super::{App, Desk, Stopped};
 use crate::app::open::Told;
 use crate::domain::command::{Surface, parse_comment};
+use crate::domain::deployment::Deployment;
 use crate::domain::effect::Look;
 use crate::domain::event::{Event, Heard};
 use crate::domain::id::{Conversation, DeploymentId, ForgeName, Project, ProjectId};
@@ -332,11 +333,7 @@ impl App {
     /// New comments of a conversation become jobs like those that hooks bring.
     async fn look_at_comments(&self, at: &Conversation) -> Result<(), Stopped> {
         let desk = self.desk(&at.forge)?;
-        let read_until = self.store.room(at).await?.read_until;
-        let since = match read_until {
-            Some(until) => until - OVERLAP,
-            None => self.first_blocked(at).await?,
-        };
+        let since = self.unread_since(at).await?;
         let comments = match desk.forge.comments_since(at, since).await {
             Ok(comments) => comments,
             Err(Failure::NotFound) => return Ok(()),
@@ -354,11 +351,19 @@ impl App {
         Ok(self.store.commit(commit).await?)
     }
 
-    /// Since when comments of a conversation may concern us.
-    async fn first_blocked(&self, at: &Conversation) -> Result<Timestamp, Stopped> {
+    /// Since when comments of a conversation may concern us and were not read. A deployment that its card showed only
+    /// after the last reading was found late: it may have been spoken of long before.
+    async fn unread_since(&self, at: &Conversation) -> Result<Timestamp, Stopped> {
+        let room = self.store.room(at).await?;
         let here = self.store.deployments_in(at, super::commands::MOST_SHOWN).await?;
-        let open = here.iter().filter(|d| !d.status.is_final()).map(|d| d.description.blocked_at).min();
-        Ok(open.unwrap_or_else(|| self.clock.now()))
+        let is_late = |d: &&Deployment| {
+            let shown = room.shown.iter().find(|(id, _)| id == d.id()).map(|(_, shown)| *shown);
+            shown.is_none() || shown > room.read_until
+        };
+        let open = here.iter().filter(|d| !d.status.is_final());
+        let blocked = open.filter(is_late).map(|d| d.description.blocked_at).min();
+        let read_until = room.read_until.map(|until| until - OVERLAP);
+        Ok(blocked.into_iter().chain(read_until).min().unwrap_or_else(|| self.clock.now()))
     }
 }
 

@@ -1,5 +1,7 @@
 //! What goes wrong on demand: rules for the API's answers, and a bad line for the hooks.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The longest that a [`Action::Delay`] holds an answer back.
@@ -31,7 +33,25 @@ pub enum Action {
     ActThenFail(u16),
     /// The call is carried out, and half of its answer arrives.
     Truncate,
+    /// Nothing is done, and nothing is answered until the caller hangs up.
+    Hang,
+    /// The call is carried out, and nothing is answered until the caller hangs up.
+    ActThenHang,
 }
+
+/// A call that came in, before anything is done.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// `GET`, `POST`, …
+    pub method: &'a str,
+    /// The path as it was sent.
+    pub path: &'a str,
+    /// The token that came with it: which of several callers it is.
+    pub token: Option<&'a str>,
+}
+
+/// Looks at every call, and says what happens to it; asked before any rule. It must not call the twin.
+pub type Watcher = Arc<dyn Fn(&Seen<'_>) -> Option<Action> + Send + Sync>;
 
 /// One rule: the calls that it touches, and what happens to them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,9 +101,16 @@ impl Rule {
 }
 
 /// The rules in force; the first that touches a call decides.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Faults {
     rules: Vec<Rule>,
+    watcher: Option<Watcher>,
+}
+
+impl fmt::Debug for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Faults").field("rules", &self.rules).finish_non_exhaustive()
+    }
 }
 
 impl Faults {
@@ -92,9 +119,19 @@ impl Faults {
         self.rules.push(rule);
     }
 
-    /// All goes well again.
+    /// All goes well again, as far as the rules are concerned.
     pub fn clear(&mut self) {
         self.rules.clear();
+    }
+
+    /// Somebody watches every call from now on, or nobody does.
+    pub fn set_watcher(&mut self, watcher: Option<Watcher>) {
+        self.watcher = watcher;
+    }
+
+    /// What the watcher says.
+    pub fn watched(&self, seen: &Seen<'_>) -> Option<Action> {
+        self.watcher.as_ref().and_then(|watch| watch(seen))
     }
 
     /// What happens to this call, counted off the rule that says so.

@@ -111,6 +111,14 @@ async fn respond<F: Face>(face: Arc<F>, request: Request<Incoming>) -> Result<Re
             Ok(whole(Page::new(status, page)))
         }
         Action::Truncate => Ok(torn(face.act(&call))),
+        Action::Hang => {
+            face.log_unacted(&call, 0);
+            std::future::pending().await
+        }
+        Action::ActThenHang => {
+            face.act(&call);
+            std::future::pending().await
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use url::Url;
 /// The cluster that `tests/postgres` starts.
 #[expect(clippy::disallowed_methods, reason = "where the cluster is, only the environment knows")]
 #[expect(clippy::print_stderr, reason = "what isn't tested is said")]
-fn cluster() -> Option<String> {
+pub(crate) fn cluster() -> Option<String> {
     let address = std::env::var("COUNTERSIGN_TEST_POSTGRES").ok();
     if address.is_none() {
         assert!(std::env::var("CI").is_err(), "COUNTERSIGN_TEST_POSTGRES isn't set: PostgreSQL isn't tested");

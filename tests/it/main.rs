@@ -21,6 +21,7 @@ mod docs;
 mod doctor;
 mod doctor_chat;
 mod doctor_github;
+mod endurance;
 mod healthcheck;
 mod house;
 mod instances;

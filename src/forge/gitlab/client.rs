@@ -134,8 +134,8 @@ impl Client {
         if answer.status.is_success() {
             return Ok(answer);
         }
-        if answer.status == StatusCode::NOT_FOUND && answer.json().is_none() {
-            return Err(not_from_gitlab(reads));
+        if is_strangers(&answer) {
+            return Err(not_from_gitlab(answer.status, reads));
         }
         let mut failure = failure(answer.status, &Said::from(&answer), reads);
         if let Failure::Unavailable { retry_after, .. } = &mut failure {
@@ -273,9 +273,20 @@ fn flat(value: &Value) -> String {
     }
 }
 
-/// A 404 from some proxy in between says nothing of what GitLab has: nothing is gone because of it.
-fn not_from_gitlab(reads: bool) -> Failure {
-    let what = "a page that isn't GitLab's said 404".to_owned();
+/// A page from some proxy in between says nothing of what GitLab has or forbids: nothing is gone or refused because
+/// of it. GitLab itself says its 4xx in JSON, some with no body at all; its edge asks to slow down on a page.
+fn is_strangers(answer: &Answer) -> bool {
+    let status = answer.status;
+    let may_be_empty = status != StatusCode::NOT_FOUND;
+    status.is_client_error()
+        && status != StatusCode::UNAUTHORIZED
+        && status != StatusCode::TOO_MANY_REQUESTS
+        && answer.json().is_none()
+        && !(may_be_empty && answer.is_empty())
+}
+
+fn not_from_gitlab(status: StatusCode, reads: bool) -> Failure {
+    let what = format!("a page that isn't GitLab's said {}", status.as_u16());
     if reads { Failure::Unreadable(what) } else { Failure::UnknownOutcome { what } }
 }
 

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::rest::{Answer, Call};
 use super::state::State;
 use super::{ApiCall, AppId, InstallationId, Shared};
-use crate::sim::faults::Action;
+use crate::sim::faults::{Action, Seen};
 use crate::sim::server::{Face, Page};
 
 impl Face for Shared {
@@ -42,6 +42,10 @@ impl Face for Shared {
 
 impl State {
     fn fault_of(&mut self, call: &Call) -> Option<Action> {
+        let seen = Seen { method: &call.method, path: &call.path, token: call.token.as_deref() };
+        if let Some(action) = self.faults.watched(&seen) {
+            return Some(action);
+        }
         let (app, _) = self.whose(call);
         let slug = app.and_then(|app| self.apps.get(&app)).map(|app| app.slug.clone());
         self.faults.take(&call.method, &call.path, slug.as_deref())

@@ -42,7 +42,7 @@ pub use read::{
 pub use state::Refused;
 
 use crate::sim::clock::Now;
-use crate::sim::faults::{Faults, HookFaults, Rule};
+use crate::sim::faults::{Faults, HookFaults, Rule, Watcher};
 use crate::sim::{post, server as wire};
 use state::State;
 
@@ -206,6 +206,11 @@ impl GitLab {
     /// Adds a rule for what goes wrong with API calls.
     pub fn add_fault(&self, rule: Rule) {
         self.with(|state| state.faults.add(rule));
+    }
+
+    /// Somebody watches every API call from now on, and says what goes wrong with it; or nobody does.
+    pub fn set_watcher(&self, watcher: Option<Watcher>) {
+        self.with(|state| state.faults.set_watcher(watcher));
     }
 
     /// Everything goes well again: API and hooks.

@@ -5,7 +5,7 @@ use hyper::http::request::Parts;
 use super::rest::{Answer, Call};
 use super::state::State;
 use super::{ApiCall, Shared};
-use crate::sim::faults::Action;
+use crate::sim::faults::{Action, Seen};
 use crate::sim::server::{Face, Page};
 
 impl Face for Shared {
@@ -44,6 +44,10 @@ impl Face for Shared {
 
 impl State {
     fn fault_of(&mut self, call: &Call) -> Option<Action> {
+        let seen = Seen { method: &call.method, path: &call.path, token: call.token.as_deref() };
+        if let Some(action) = self.faults.watched(&seen) {
+            return Some(action);
+        }
         let (user, sudo) = self.names(call);
         self.faults.take(&call.method, &call.path, sudo.as_deref().or(user.as_deref()))
     }

@@ -12,7 +12,7 @@ pub(crate) mod chat;
 pub(crate) mod github;
 pub(crate) mod gitlab;
 mod read;
-mod server;
+pub(crate) mod server;
 pub(crate) mod stage;
 mod steps;
 pub(crate) mod world;

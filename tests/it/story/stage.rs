@@ -1,7 +1,7 @@
 //! What a story needs of a forge, in words that every forge has.
 
 use countersign::sim::clock::HandClock;
-use countersign::sim::faults::{HookFaults, Rule};
+use countersign::sim::faults::{HookFaults, Rule, Watcher};
 use std::net::SocketAddr;
 
 /// What became of something that a sentence tells.
@@ -119,6 +119,8 @@ pub(crate) trait Stage: Sized {
     /// Which project and which deployment there, as the ledger names them: the newest of an environment.
     fn native(&self, environment: &str) -> Option<(u64, String)>;
     fn votes(&self) -> Vec<Held>;
+    /// From now on jobs succeed as soon as they are started; `false` where the twin can't do so.
+    fn jobs_end_at_once(&self) -> bool;
     /// Ends the newest job.
     fn finish(&self, environment: &str, well: bool) -> Done;
     fn cancel(&self, environment: &str, by: u64) -> Done;
@@ -133,6 +135,9 @@ pub(crate) trait Stage: Sized {
     fn add_fault(&self, rule: Rule);
     fn clear_faults(&self);
     fn set_hook_faults(&self, faults: HookFaults);
+    fn watch(&self, watcher: Option<Watcher>);
+    /// The status of every hook that was sent so far; absent when no answer came.
+    fn hook_answers(&self) -> Vec<Option<u16>>;
     /// How many calls were made that count where the forge limits them.
     fn calls(&self) -> usize;
     fn clear_calls(&self);

@@ -15,7 +15,7 @@ pub(in crate::sim::gitlab) struct Call {
     pub(in crate::sim::gitlab) body: String,
     /// Decoded, without `api/v4`.
     pub(super) segments: Vec<String>,
-    pub(super) token: Option<String>,
+    pub(in crate::sim::gitlab) token: Option<String>,
     pub(super) sudo: Option<String>,
     params: Map<String, Value>,
 }

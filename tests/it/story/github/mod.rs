@@ -5,7 +5,7 @@ mod setting;
 
 use super::stage::{Act, Deploy, Done, From, Held, Role, Said, Standing, Switches};
 use countersign::sim::clock::HandClock;
-use countersign::sim::faults::{HookFaults, Rule};
+use countersign::sim::faults::{HookFaults, Rule, Watcher};
 use countersign::sim::github::{
     App, CommentView, Conclusion, GitHub, InstallationId, JobSpec, JobView, Level, NewRun, Number, Refused,
     RepositoryId, RunId, TeamId, UserId,
@@ -249,6 +249,10 @@ impl super::stage::Stage for Stage {
             .collect()
     }
 
+    fn jobs_end_at_once(&self) -> bool {
+        false
+    }
+
     fn finish(&self, environment: &str, well: bool) -> Done {
         let conclusion = if well { Conclusion::Success } else { Conclusion::Failure };
         for job in self.newest(environment)?.1 {
@@ -305,6 +309,14 @@ impl super::stage::Stage for Stage {
 
     fn set_hook_faults(&self, faults: HookFaults) {
         self.github.set_hook_faults(faults);
+    }
+
+    fn watch(&self, watcher: Option<Watcher>) {
+        self.github.set_watcher(watcher);
+    }
+
+    fn hook_answers(&self) -> Vec<Option<u16>> {
+        self.github.deliveries().into_iter().map(|delivery| delivery.status).collect()
     }
 
     fn calls(&self) -> usize {

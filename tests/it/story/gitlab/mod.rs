@@ -5,7 +5,7 @@ mod setting;
 
 use super::stage::{Act, Deploy, Done, From, Held, Role, Said, Standing, Switches};
 use countersign::sim::clock::HandClock;
-use countersign::sim::faults::{HookFaults, Rule};
+use countersign::sim::faults::{HookFaults, Rule, Watcher};
 use countersign::sim::gitlab::{
     DeploymentView, GitLab, GroupId, HookId, Iid, JobSpec, Level, NewPipeline, NoteView, ProjectId, Refused,
     UserId,
@@ -221,6 +221,11 @@ impl super::stage::Stage for Stage {
             .collect()
     }
 
+    fn jobs_end_at_once(&self) -> bool {
+        self.gitlab.set_auto_finish(true);
+        true
+    }
+
     fn finish(&self, environment: &str, well: bool) -> Done {
         self.gitlab.finish_job(self.newest_job(environment)?, well);
         Ok(())
@@ -274,6 +279,14 @@ impl super::stage::Stage for Stage {
 
     fn set_hook_faults(&self, faults: HookFaults) {
         self.gitlab.set_hook_faults(faults);
+    }
+
+    fn watch(&self, watcher: Option<Watcher>) {
+        self.gitlab.set_watcher(watcher);
+    }
+
+    fn hook_answers(&self) -> Vec<Option<u16>> {
+        self.gitlab.deliveries().into_iter().map(|delivery| delivery.status).collect()
     }
 
     fn calls(&self) -> usize {
