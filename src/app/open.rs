@@ -68,6 +68,7 @@ impl App {
         for effect in shown_by(&description) {
             commit.jobs.push(self.effect(effect, now)?);
         }
+        commit.jobs.extend(self.read_what_was_said(&description, now));
         let mut opening = opening(description, entry);
         opening.entries.extend(told.asked.iter().map(|delivery| Entry::Asked { delivery: delivery.clone() }));
         if self.is_superseded_on_arrival(desk, project, sighting).await? {

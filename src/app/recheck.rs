@@ -9,7 +9,7 @@ use super::worker::Task;
 use super::{App, Desk, Stopped};
 use crate::app::open::Told;
 use crate::domain::command::{Surface, parse_comment};
-use crate::domain::deployment::Deployment;
+use crate::domain::deployment::Description;
 use crate::domain::effect::Look;
 use crate::domain::event::{Event, Heard};
 use crate::domain::id::{Conversation, DeploymentId, ForgeName, Project, ProjectId};
@@ -74,8 +74,8 @@ impl App {
                 }
                 self.done(task).await
             }
-            Look::Comments { conversation } => {
-                self.look_at_comments(conversation).await?;
+            Look::Comments { conversation, since } => {
+                self.look_at_comments(conversation, *since).await?;
                 self.done(task).await
             }
         }
@@ -114,7 +114,7 @@ impl App {
             commit.jobs.push(self.look(Look::Deployment { deployment }, forge, now));
         }
         for conversation in self.store.watched_rooms(forge).await? {
-            commit.jobs.push(self.look(Look::Comments { conversation }, forge, now));
+            commit.jobs.push(self.look(Look::Comments { conversation, since: None }, forge, now));
         }
         commit.finish = Some(Finish::Again(task.lease().clone(), now + poll));
         self.store.commit(commit).await?;
@@ -331,9 +331,13 @@ impl App {
     }
 
     /// New comments of a conversation become jobs like those that hooks bring.
-    async fn look_at_comments(&self, at: &Conversation) -> Result<(), Stopped> {
+    async fn look_at_comments(&self, at: &Conversation, since: Option<Timestamp>) -> Result<(), Stopped> {
         let desk = self.desk(&at.forge)?;
-        let since = self.unread_since(at).await?;
+        let read_until = self.store.room(at).await?.read_until;
+        let since = match since.or(read_until.map(|until| until - OVERLAP)) {
+            Some(since) => since,
+            None => self.first_blocked(at).await?,
+        };
         let comments = match desk.forge.comments_since(at, since).await {
             Ok(comments) => comments,
             Err(Failure::NotFound) => return Ok(()),
@@ -351,19 +355,19 @@ impl App {
         Ok(self.store.commit(commit).await?)
     }
 
-    /// Since when comments of a conversation may concern us and were not read. A deployment that its card showed only
-    /// after the last reading was found late: it may have been spoken of long before.
-    async fn unread_since(&self, at: &Conversation) -> Result<Timestamp, Stopped> {
-        let room = self.store.room(at).await?;
+    /// A deployment may be found long after it was blocked, in a conversation that was read in the meantime from later
+    /// on: what was said of it until then is read once.
+    pub fn read_what_was_said(&self, description: &Description, now: Timestamp) -> Option<NewJob> {
+        let (conversation, since) = (description.conversation.clone()?, Some(description.blocked_at));
+        let late = now.duration_since(description.blocked_at) > OVERLAP;
+        late.then(|| self.look(Look::Comments { conversation, since }, &description.forge, now))
+    }
+
+    /// Since when comments of a conversation may concern us.
+    async fn first_blocked(&self, at: &Conversation) -> Result<Timestamp, Stopped> {
         let here = self.store.deployments_in(at, super::commands::MOST_SHOWN).await?;
-        let is_late = |d: &&Deployment| {
-            let shown = room.shown.iter().find(|(id, _)| id == d.id()).map(|(_, shown)| *shown);
-            shown.is_none() || shown > room.read_until
-        };
-        let open = here.iter().filter(|d| !d.status.is_final());
-        let blocked = open.filter(is_late).map(|d| d.description.blocked_at).min();
-        let read_until = room.read_until.map(|until| until - OVERLAP);
-        Ok(blocked.into_iter().chain(read_until).min().unwrap_or_else(|| self.clock.now()))
+        let open = here.iter().filter(|d| !d.status.is_final()).map(|d| d.description.blocked_at).min();
+        Ok(open.unwrap_or_else(|| self.clock.now()))
     }
 }
 

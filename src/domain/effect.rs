@@ -177,5 +177,8 @@ pub enum Look {
     Comments {
         /// Which.
         conversation: Conversation,
+        /// From here on, whatever was read before; else from where the last reading ended.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<Timestamp>,
     },
 }
