@@ -159,8 +159,7 @@ impl Checker<'_> {
         for Chat { name, at, .. } in chats {
             let Some(name) = name else { continue };
             let tells = |entry: &&Entry| entry.notify.iter().any(|channel| channel.chat == *name);
-            let forges: BTreeSet<&ForgeName> =
-                used(policies).filter(tells).map(|entry| &entry.on).collect();
+            let forges: BTreeSet<&ForgeName> = used(policies).filter(tells).map(|entry| &entry.on).collect();
             if forges.is_empty() {
                 let title = format!("no `notify` names `{name}`, so nothing is told there");
                 let help = format!("add `notify = [\"{name}:…\"]` to an `[[environment]]`");

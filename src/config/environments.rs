@@ -257,9 +257,9 @@ impl Checker<'_> {
             let title = "this entry is never used: an earlier one matches all that it could";
             self.sheet.warning(at, title, "remove it, or put it first; the first match wins");
         } else {
-            let title =
-                "this entry is never used, and its `notify` isn't either: an earlier one matches all that it could";
-            let help = "put its `notify` into the earlier one and remove it, or put it first; the first match wins";
+            let title = "this entry is never used, and its `notify` isn't either: an earlier one matches all that it could";
+            let help =
+                "put its `notify` into the earlier one and remove it, or put it first; the first match wins";
             self.sheet.warning(at, title, help);
         }
     }
@@ -280,9 +280,7 @@ pub(super) fn overshadows(earlier: &Entry, later: &Entry) -> bool {
     let covers = |wide: &Glob, narrow: &Glob| {
         wide == narrow || narrow.literal().is_some_and(|text| wide.matches(text))
     };
-    earlier.on == later.on
-        && covers(&earlier.project, &later.project)
-        && covers(&earlier.name, &later.name)
+    earlier.on == later.on && covers(&earlier.project, &later.project) && covers(&earlier.name, &later.name)
 }
 
 pub(super) fn is_full_path(text: &str) -> bool {

@@ -24,7 +24,9 @@ impl Checker<'_> {
         let name = self.platform_name(raw.name, MATTERMOST_NAME, &at, platforms).map(ChatName::new);
         platforms.chats.push(Chat { name: name.clone(), kind: ChatKind::Mattermost, at: at.clone() });
         let public_url = server.and_then(|server| self.call_back(server, &at));
-        let url = self.required(raw.url, &at, "url").and_then(|url| self.web_address(&url, "https://chat.example.com"));
+        let url = self
+            .required(raw.url, &at, "url")
+            .and_then(|url| self.web_address(&url, "https://chat.example.com"));
         let bot_token =
             self.required(raw.bot_token, &at, "bot_token").and_then(|token| self.header_secret(&token));
         if raw.command_tokens.is_empty() {

@@ -60,7 +60,8 @@ impl Checker<'_> {
         if !secret.expose_secret().starts_with("xox") {
             return Some(secret);
         }
-        let help = "copy the \"Signing Secret\" from the app's page \"Basic Information\", \"App Credentials\"";
+        let help =
+            "copy the \"Signing Secret\" from the app's page \"Basic Information\", \"App Credentials\"";
         self.sheet.fault(source.span(), "this is a token, no signing secret", help);
         None
     }

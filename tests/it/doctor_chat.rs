@@ -355,7 +355,10 @@ async fn a_name_that_another_account_has_taken_over_is_found() {
 async fn a_person_whom_the_forge_does_not_know_is_found() {
     let mut ward = Ward::new().await;
     ward.instead_of("gitlab = \"alice\"", "gitlab = \"nobody\"");
-    assert_eq!(ward.finds("gitlab: nobody is called nobody"), "correct the `[[person]]` with `mattermost = \"alice\"`");
+    assert_eq!(
+        ward.finds("gitlab: nobody is called nobody"),
+        "correct the `[[person]]` with `mattermost = \"alice\"`"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
