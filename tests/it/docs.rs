@@ -7,8 +7,9 @@ use std::path::Path;
 
 const PAGES: [&str; 3] = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"];
 
-/// What an example needs around it that shows `[[environment]]` tables alone.
-const AROUND: &str = "[server]\npublic_url = \"https://countersign.example.com\"\n[[gitlab]]\nurl = \"https://gitlab.example.com\"\ntoken = \"t\"\nsecret_tokens = [\"s\"]\n";
+/// What an example needs around it that shows no whole configuration: a forge, and the `[[environment]]` that is there
+/// already, which its first lines belong to.
+const AROUND: &str = "[server]\npublic_url = \"https://countersign.example.com\"\n[[gitlab]]\nurl = \"https://gitlab.example.com\"\ntoken = \"t\"\nsecret_tokens = [\"s\"]\n[[environment]]\non = \"gitlab\"\nproject = \"acme/shop\"\nname = \"production\"\ndeploy_access_levels = [{ group = \"acme/sre\" }]\n";
 
 #[test]
 fn links_lead_somewhere() {
@@ -89,7 +90,12 @@ fn examples_of_the_configuration_can_be_used() {
         let secret = |name: &str| {
             let key = "-----BEGIN RSA PRIVATE KEY-----\nMIIB\n-----END RSA PRIVATE KEY-----\n";
             let token = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
-            Some(if name == "KEY" { key } else { token }.to_owned())
+            let text = match name {
+                "KEY" => key,
+                "SLACK_BOT_TOKEN" => "xoxb-1",
+                _ => token,
+            };
+            Some(text.to_owned())
         };
         let checked = config::parse(&whole, Path::new("README.md"), &secret);
         let checked = checked.unwrap_or_else(|faults| panic!("{faults}\n{whole}"));

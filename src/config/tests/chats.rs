@@ -1,6 +1,6 @@
 //! `[[slack]]`, `[[mattermost]]`, `[[person]]`, and what an `[[environment]]` says of them.
 
-use super::faulty::faults;
+use super::faulty::{faults, report};
 use super::{MINIMAL, MINIMAL_CHATS, MINIMAL_GITHUB, PUBLIC_URL, sound};
 use crate::config::Config;
 use crate::domain::id::PlatformName;
@@ -107,7 +107,7 @@ fn faults_of_a_slack() {
     4: this isn't the id of a workspace or organisation; put the workspace's id, T…, into `team_ids`: it stands in its address, app.slack.com/client/T…
     5: this can't be a slash command; a `/`, then lower-case letters, digits, `_` and `-`, at most 32 characters, such as "/deploy"
     6: unknown key `url`; the keys here are `name`, `api_url`, `bot_token`, `signing_secrets`, `team_ids`, `command`
-    7: this isn't an http or https address; write it plain, such as "https://gitlab.example.com"
+    7: this isn't an http or https address; write it plain, such as "https://slack.com/api"
     "#);
     let long = format!("/{}", "a".repeat(32));
     let text = with("").replace("team_ids = [\"T024BE7LD\"]", &format!("team_ids = []\ncommand = {long:?}"));
@@ -129,7 +129,7 @@ fn faults_of_a_mattermost() {
     7: without `public_url` the buttons in this chat lead nowhere; set [server] public_url to the address that Mattermost reaches this server by
     ");
     assert_snapshot!(faults(&with("").replace("https://countersign", "htp://countersign")), @r#"
-    1: this isn't an http or https address; write it plain, such as "https://gitlab.example.com"
+    1: this isn't an http or https address; write it plain, such as "https://countersign.example.com"
     "#);
     assert_snapshot!(faults(&with("").replace("[{ env = \"MATTERMOST_COMMAND_TOKEN\" }]", "[{ env = \"EMPTY\" }]")), @r"
     11: the environment variable `EMPTY` is empty; put a secret there: a missing or empty one never means that nothing is checked
@@ -169,10 +169,11 @@ fn faults_of_channels() {
     32: no channel of `slack` is called "#deploys"; write its id, C…, which stands at the bottom of the channel's details in Slack
     33: no channel of `slack` is called "deploys"; write its id, C…, which stands at the bottom of the channel's details in Slack
     34: no channel of `slack` is called ""; write its id, C…, which stands at the bottom of the channel's details in Slack
-    35: no channel of `mattermost` is called "town-square"; write its team and its name as they stand in its address, such as "acme/town-square", or its id
-    36: no channel of `mattermost` is called "acme/team/town-square"; write its team and its name as they stand in its address, such as "acme/town-square", or its id
-    37: no channel of `mattermost` is called "https://chat.example.com/acme/channels/town-square"; write its team and its name as they stand in its address, such as "acme/town-square", or its id
-    38: a whole number can't stand here; write a text in quotes
+    35: direct messages can't be told; name a channel that the bot can be invited to
+    36: no channel of `mattermost` is called "town-square"; write its team and its name as they stand in its address, such as "acme/town-square", or its id
+    37: no channel of `mattermost` is called "acme/team/town-square"; write its team and its name as they stand in its address, such as "acme/town-square", or its id
+    38: no channel of `mattermost` is called "https://chat.example.com/acme/channels/town-square"; write its team and its name as they stand in its address, such as "acme/town-square", or its id
+    39: a whole number can't stand here; write a text in quotes
     "##);
 }
 
@@ -211,6 +212,59 @@ slack = "U1"
     29: this account of `gitlab` is another person's already; one account is one person's: put all their accounts into one `[[person]]`
     30: a whole number can't stand here; write a text in quotes
     34: this account of `slack` is another person's already; one account is one person's: put all their accounts into one `[[person]]`
+    "#);
+}
+
+#[test]
+fn secrets_of_slack_that_changed_places_are_found() {
+    let text = with("").replace("{ env = \"SLACK_BOT_TOKEN\" }", "\"5d0f1a\"");
+    let text = text.replace("{ env = \"SLACK_SIGNING_SECRET\" }", "\"xoxb-1\"");
+    assert_snapshot!(faults(&text), @r#"
+    4: this isn't the token of a bot in Slack; copy the "Bot User OAuth Token" from the app's page "OAuth & Permissions": it begins with xoxb-
+    5: this is a token, no signing secret; copy the "Signing Secret" from the app's page "Basic Information", "App Credentials"
+    "#);
+    assert!(!report(&text).contains("5d0f1a") && !report(&text).contains("xoxb-1"), "{}", report(&text));
+}
+
+#[rstest]
+#[case("https://countersign.example.com/hooks/slack")]
+#[case("https://countersign.example.com/hooks/")]
+fn the_path_of_a_hook_is_no_public_url(#[case] url: &str) {
+    let text = with("").replace("https://countersign.example.com", url);
+    assert!(faults(&text).starts_with("1: `public_url` ends in the path of a hook;"), "{}", faults(&text));
+}
+
+#[test]
+fn a_public_url_may_have_a_path_of_its_own() {
+    let url = "https://example.com/countersign/";
+    let config = sound(&with("").replace("https://countersign.example.com", url));
+    assert_eq!(config.server.public_url.expect("an address").as_str(), url);
+}
+
+#[test]
+fn a_person_on_a_forge_or_chat_without_a_table_is_told_what_is_missing() {
+    let people = "[[person]]\ngithub = \"dana\"\nslack = \"U1\"\n";
+    assert_snapshot!(faults(&with_people(people)), @r"
+    14: no forge or chat is called `github`; no `[[github]]` is configured; remove this key, or add the table
+    ");
+}
+
+#[test]
+fn a_list_that_was_written_as_a_text_is_shown() {
+    let text = with("notify = \"slack:C0DEPLOYS\"").replace("[\"T024BE7LD\"]", "\"T024BE7LD\"");
+    let report = report(&text);
+    assert!(report.contains("\"T024BE7LD\"") && report.contains("\"slack:C0DEPLOYS\""), "{report}");
+}
+
+#[test]
+fn an_entry_that_nothing_matches_tells_nobody() {
+    let (_, entry) = MINIMAL.split_once("\n\n").expect("an entry");
+    let later = entry.replace("acme/**", "acme/shop");
+    let text =
+        format!("{}{later}notify = [\"slack:C0DEPLOYS\"]\n", with("notify = [\"mattermost:acme/ops\"]"));
+    assert_snapshot!(warnings(&text), @r#"
+    line 3: no `notify` names `slack`, so nothing is told there; add `notify = ["slack:…"]` to an `[[environment]]`
+    line 29: this entry is never used, and its `notify` isn't either: an earlier one matches all that it could; put its `notify` into the earlier one and remove it, or put it first; the first match wins
     "#);
 }
 

@@ -168,7 +168,7 @@ fn what_is_odd_is_a_warning() {
     let warnings: Vec<String> = sound(&text).warnings.iter().map(ToString::to_string).collect();
     assert_snapshot!(warnings.join("\n"), @r#"
     line 1: no `[[environment]]` is on `idle`, so nothing there is ever approved; add one with `on = "idle"`
-    line 18: this entry is never used: an earlier one has the same project and name; remove one of them; the first match wins
+    line 18: this entry is never used: an earlier one matches all that it could; remove it, or put it first; the first match wins
     line 22: `deploy_access_levels` has no say beside `approval_rules`; remove one of them
     line 23: 2 approvals are needed, but fewer people are named; name more people, or ask for fewer approvals
     "#);
