@@ -1,10 +1,11 @@
 //! The same server, which verifies and reads every hook and stores nothing: what storing is measured against.
 
 use anyhow::Context as _;
+use countersign::chat::slack::SlackInbound;
 use countersign::cli::wiring::{self, SystemClock};
 use countersign::config;
 use countersign::forge::gitlab::webhook::GitLabInbound;
-use countersign::ports::inbound::{Inbound, RawDelivery, Received, Rejected};
+use countersign::ports::inbound::{Inbound, Manner, RawDelivery, Received, Rejected};
 use countersign::web::{self, Pulse, Sources, Web};
 use jiff::Timestamp;
 use std::path::Path;
@@ -15,9 +16,17 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// Finds every verified delivery to be none of our business.
-struct StoresNothing(GitLabInbound);
+struct StoresNothing<I>(I);
 
-impl Inbound for StoresNothing {
+impl<I: Inbound> Inbound for StoresNothing<I> {
+    fn manner(&self) -> Manner {
+        self.0.manner()
+    }
+
+    fn largest(&self) -> usize {
+        self.0.largest()
+    }
+
     fn receive(&self, raw: RawDelivery<'_>, now: Timestamp) -> Result<Received, Rejected> {
         Ok(match self.0.receive(raw, now)? {
             Received::Ours(_) => Received::NotOurs("nothing is stored here"),
@@ -48,6 +57,10 @@ async fn run(config: &config::Config, stop: CancellationToken) -> anyhow::Result
         let inbound =
             GitLabInbound::new(gitlab.name.clone(), &gitlab.signing_tokens, gitlab.secret_tokens.clone())?;
         sources.insert(gitlab.name.to_string(), Arc::new(StoresNothing(inbound)));
+    }
+    for slack in &config.slack {
+        let inbound = SlackInbound::new(slack.name.clone(), slack.signing_secrets.clone(), &slack.api_url)?;
+        sources.insert(slack.name.to_string(), Arc::new(StoresNothing(inbound)));
     }
     let pulse = Arc::new(Pulse::default());
     let _beat = pulse.beat();

@@ -1,11 +1,13 @@
-//! Hooks per second: the true server and the one that stores nothing, in turns, so that whatever else the
+//! Hooks and commands per second: the true server and the one that stores nothing, in turns, so that whatever else the
 //! machine does meets both.
 
-use crate::child::Child;
-use crate::load::{Hooks, Run};
+use crate::child::{Child, get};
+use crate::hooks::Hooks;
+use crate::load::{Kind, Load, Run};
 use crate::site::Site;
 use crate::table::median;
 use crate::world::{World, until};
+use anyhow::ensure;
 use countersign::cli::wiring::SystemClock;
 use countersign::ports::clock::Clock as _;
 use std::path::Path;
@@ -13,35 +15,35 @@ use std::time::Duration;
 
 /// No run takes longer.
 const MOST: Duration = Duration::from_secs(10);
-/// The first hooks after a start warm caches and connections; they aren't counted.
+/// The first requests after a start warm caches and connections; they aren't counted.
 const WARM_UP: usize = 500;
 
 /// Runs of one kind of server.
 #[derive(Default)]
 pub(crate) struct Series {
     rates: Vec<f64>,
-    /// Of every hook.
+    /// Of every request.
     pub(crate) latencies: Vec<Duration>,
     sent: u32,
     cpu: Duration,
 }
 
 impl Series {
-    /// The middle one of the runs' hooks per second.
+    /// The middle one of the runs' requests per second.
     pub(crate) fn rate(&self) -> f64 {
         median(&self.rates)
     }
 
-    /// The server's CPU time for one hook, in microseconds.
-    pub(crate) fn cpu_per_hook(&self) -> f64 {
+    /// The server's CPU time for one request, in microseconds.
+    pub(crate) fn cpu_per_request(&self) -> f64 {
         self.cpu.as_secs_f64() * 1e6 / f64::from(self.sent.max(1))
     }
 
-    /// So many hooks, sent now.
-    pub(crate) fn run(&mut self, child: &Child, hooks: &mut Hooks, sending: &Sending) -> anyhow::Result<()> {
-        let signed = hooks.sign(sending.count, SystemClock.now())?;
+    /// So many requests, sent now.
+    pub(crate) fn run(&mut self, child: &Child, load: &mut Load, sending: &Sending) -> anyhow::Result<()> {
+        let signed = load.sign(sending.count, SystemClock.now())?;
         let before = child.cpu()?;
-        let run: Run = hooks.send(&signed, child.address, sending.status, sending.most)?;
+        let run: Run = load.send(&signed, child.address, sending.status, sending.most)?;
         self.cpu += child.cpu()?.saturating_sub(before);
         self.rates.push(run.rate());
         self.sent += u32::try_from(run.sent)?;
@@ -52,7 +54,7 @@ impl Series {
 
 /// What a run sends.
 pub(crate) struct Sending {
-    /// Hooks, at most.
+    /// Requests, at most.
     pub(crate) count: usize,
     /// What each is answered with.
     pub(crate) status: u16,
@@ -60,25 +62,51 @@ pub(crate) struct Sending {
     pub(crate) most: Duration,
 }
 
-/// Storing and not storing. The worker rests: what it does with the hooks is no matter of intake.
-pub(crate) fn compare(folder: &Path, runs: u32, count: usize) -> anyhow::Result<(Series, Series)> {
-    let world = World::new()?;
+/// What is compared: a kind of request, and how it is answered by a server that stores it and by one that doesn't.
+pub(crate) struct Compared<K> {
+    /// Names the servers' files.
+    pub(crate) name: &'static str,
+    pub(crate) world: World,
+    pub(crate) kind: K,
+    pub(crate) statuses: (u16, u16),
+}
+
+/// Storing and not storing. The worker rests: what it does with the requests is no matter of intake.
+pub(crate) fn compare<K: Kind + 'static>(
+    folder: &Path,
+    what: Compared<K>,
+    runs: u32,
+    count: usize,
+) -> anyhow::Result<(Series, Series)> {
+    let Compared { name, world, kind, statuses: (stored, forgot) } = what;
     world.turn_away();
-    let storing = Site::new(folder, "storing", &world)?.serve()?;
-    let forgetting = Site::new(folder, "forgetting", &world)?.serve_without_storing()?;
-    until("the server was asked to come back later", || !world.gitlab.requests().is_empty())?;
-    world.until_no_calls()?;
-    let mut hooks = Hooks::new(world.project)?;
+    let site = |how: &str| Site::new(folder, &format!("{how}-{name}"), &world);
+    let storing = site("storing")?.serve()?;
+    let forgetting = site("forgetting")?.serve_without_storing()?;
+    let mut load = Load::new(kind);
     let mut done = (Series::default(), Series::default());
     let one = |count, status| Sending { count, status, most: MOST };
-    for (child, status) in [(&storing, 202), (&forgetting, 200)] {
-        Series::default().run(child, &mut hooks, &one(WARM_UP, status))?;
+    for (child, status) in [(&storing, stored), (&forgetting, forgot)] {
+        Series::default().run(child, &mut load, &one(WARM_UP, status))?;
     }
+    until("the server was asked to come back later", || world.is_asked())?;
+    world.until_no_calls()?;
     for _ in 0..runs {
-        done.0.run(&storing, &mut hooks, &one(count, 202))?;
-        done.1.run(&forgetting, &mut hooks, &one(count, 200))?;
+        done.0.run(&storing, &mut load, &one(count, stored))?;
+        done.1.run(&forgetting, &mut load, &one(count, forgot))?;
     }
+    let kept = stored_by(&storing)?;
+    ensure!(kept == WARM_UP as u64 + u64::from(done.0.sent), "only {kept} requests were stored");
     Ok(done)
+}
+
+/// How many deliveries a server says that it has stored.
+fn stored_by(child: &Child) -> anyhow::Result<u64> {
+    let metrics = get(child.address, "/metrics")?;
+    let lines = metrics.lines().filter(|line| {
+        line.starts_with("countersign_deliveries_total{") && line.contains("outcome=\"stored\"")
+    });
+    lines.map(|line| Ok(line.rsplit(' ').next().unwrap_or_default().parse::<u64>()?)).sum()
 }
 
 /// A server at work: memory before and after so many hooks, each of which its worker asks GitLab about.
@@ -97,9 +125,9 @@ pub(crate) fn work(folder: &Path, count: usize, most: Duration) -> anyhow::Resul
     let child = Site::new(folder, "working", &world)?.serve()?;
     world.until_quiet()?;
     let (idle, _) = child.memory()?;
-    let mut hooks = Hooks::new(world.project)?;
+    let mut load = Load::new(Hooks::new(world.project)?);
     let mut series = Series::default();
-    series.run(&child, &mut hooks, &Sending { count, status: 202, most })?;
+    series.run(&child, &mut load, &Sending { count, status: 202, most })?;
     let (after, highest) = child.memory()?;
     Ok(Worked { sent: series.latencies.len(), series, memory: [idle, after, highest] })
 }

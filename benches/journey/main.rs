@@ -1,32 +1,40 @@
 //! What the server costs and how fast it is, on this machine: `tests/bench`, or `cargo bench`.
 //!
-//! Every server is a process of its own on a file database; the client and the twin of GitLab are this one.
-//! Prints one table and asserts nothing about speed. Takes under three minutes.
+//! Every server is a process of its own on a file database; the client and the twins are this one.
+//! Prints one table and asserts nothing about speed. All of it takes some minutes; names pick parts of it.
 //!
 //! * `baseline`: the same server, storing nothing.
 //! * `site` and `child`: a place for a server, and the server in it.
-//! * `world`: the twin. `load`: signed hooks over many connections.
-//! * `intake`, `approval`: what is measured. `table`: how it is told.
+//! * `world`: the twin of GitLab. `channel`: the twin of Slack beside it.
+//! * `load`: many connections, and what they send: `hooks`, `commands`.
+//! * `intake`, `approval`, `press`: what is measured. `table`: how it is told.
 
 mod approval;
 mod baseline;
+mod channel;
 mod child;
+mod commands;
+mod hooks;
 mod intake;
 mod load;
+mod press;
 mod site;
 mod table;
 mod world;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use approval::Approvals;
-use intake::{Series, Worked};
+use commands::Commands;
+use hooks::Hooks;
+use intake::{Compared, Series, Worked};
+use press::Presses;
 use site::Site;
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
-use table::{Table, ms, print_calls, quantile};
+use table::{Table, ms, quantile};
 use world::World;
 
 /// The argument that makes this program the server to compare with.
@@ -36,53 +44,74 @@ pub(crate) const BASELINE: &str = "--baseline";
 struct Extent {
     starts: u32,
     runs: u32,
-    hooks_per_run: usize,
+    requests_per_run: usize,
     hooks_at_work: usize,
     approvals: u32,
+    presses: u32,
 }
 
-const WHOLE: Extent =
-    Extent { starts: 7, runs: 3, hooks_per_run: 15_000, hooks_at_work: 100_000, approvals: 100 };
-const QUICK: Extent = Extent { starts: 2, runs: 1, hooks_per_run: 500, hooks_at_work: 1000, approvals: 5 };
+const WHOLE: Extent = Extent {
+    starts: 7,
+    runs: 3,
+    requests_per_run: 15_000,
+    hooks_at_work: 100_000,
+    approvals: 100,
+    presses: 120,
+};
+const QUICK: Extent =
+    Extent { starts: 2, runs: 1, requests_per_run: 500, hooks_at_work: 1000, approvals: 5, presses: 3 };
 /// The hooks at work end then, however many are left.
 const WORK_MOST: Duration = Duration::from_secs(100);
+
+/// Measures something in this folder, and tells it.
+type Part = fn(&mut Table, &Path, &Extent) -> anyhow::Result<()>;
+
+/// What there is to measure, by the names that pick it.
+const PARTS: [(&str, Part); 6] = [
+    ("starts", starts),
+    ("hooks", hooks),
+    ("commands", commands),
+    ("work", work),
+    ("approvals", approvals),
+    ("presses", presses),
+];
 
 fn main() -> anyhow::Result<()> {
     // `cargo test --all-targets` runs this, too, and doesn't say `--bench`: a glance shows that it works.
     let mut extent = QUICK;
     let mut quick = false;
+    let mut picked = Vec::new();
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--bench" => extent = WHOLE,
             "--quick" => quick = true,
             BASELINE => return baseline::serve(Path::new(&arguments.next().unwrap_or_default())),
-            unknown => bail!("no such argument: {unknown}; there is --quick"),
+            name => match PARTS.iter().find(|(part, _)| *part == name) {
+                Some((_, part)) => picked.push(*part),
+                None => {
+                    bail!("there is no {name}, but --quick and {}", PARTS.map(|(part, _)| part).join(", "))
+                }
+            },
         }
     }
-    measure(if quick { &QUICK } else { &extent })
+    if picked.is_empty() {
+        picked.extend(PARTS.map(|(_, part)| part));
+    }
+    measure(&picked, if quick { &QUICK } else { &extent })
 }
 
-fn measure(extent: &Extent) -> anyhow::Result<()> {
+fn measure(parts: &[Part], extent: &Extent) -> anyhow::Result<()> {
     let began = Instant::now();
     // Beside what is built, since the system's folder for such files may lie in memory.
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let mut table = Table::default();
     machine(&mut table, folder.path())?;
-    starts(&mut table, folder.path(), extent.starts)?;
-    let (storing, forgetting) = intake::compare(folder.path(), extent.runs, extent.hooks_per_run)?;
-    tell_intake(&mut table, &storing, &forgetting);
-    let worked = intake::work(folder.path(), extent.hooks_at_work, WORK_MOST)?;
-    tell_work(&mut table, &worked);
-    let world = World::new()?;
-    let site = Site::new(folder.path(), "approving", &world)?;
-    let approvals = approval::measure(&world, &site, extent.approvals)?;
-    tell_approvals(&mut table, &approvals);
-    table.row("all of this took", format!("{:.0} s", began.elapsed().as_secs_f64()), "< 180 s");
-    table.print()?;
-    print_calls("Calls of the first approval after a start", &approvals.cold)?;
-    print_calls("Calls of the next one", &approvals.warm)?;
-    Ok(())
+    for part in parts {
+        part(&mut table, folder.path(), extent)?;
+    }
+    table.row("all of this took", format!("{:.0} s", began.elapsed().as_secs_f64()), "");
+    Ok(table.print()?)
 }
 
 /// What the figures below depend on.
@@ -103,45 +132,88 @@ fn machine(table: &mut Table, folder: &Path) -> anyhow::Result<()> {
 }
 
 /// Starts on a fresh database, then again and again on the same one.
-fn starts(table: &mut Table, folder: &Path, count: u32) -> anyhow::Result<()> {
+fn starts(table: &mut Table, folder: &Path, extent: &Extent) -> anyhow::Result<()> {
     let world = World::new()?;
     let site = Site::new(folder, "starting", &world)?;
     let first = site.serve()?;
     table.row("start to ready, creating the database", format!("{} ms", ms(first.ready_after)), "< 200 ms");
     drop(first);
     let mut times = Vec::new();
-    for _ in 0..count {
+    for _ in 0..extent.starts {
         times.push(site.serve()?.ready_after);
     }
     table.row("start to ready, p50", format!("{} ms", ms(quantile(&times, 0.5))), "< 200 ms");
     Ok(())
 }
 
-fn tell_intake(table: &mut Table, storing: &Series, forgetting: &Series) {
-    table.row("10 KiB hooks verified and stored", format!("{:.0} /s", storing.rate()), "");
-    table.row("10 KiB hooks verified alone", format!("{:.0} /s", forgetting.rate()), "");
-    let ratio = storing.rate() / forgetting.rate().max(1.0);
-    table.row("ratio", format!("{ratio:.2}"), "");
-    table.times("hook to 202, 32 connections", &storing.latencies);
-    table.times("hook to 200, nothing stored", &forgetting.latencies);
-    table.row("server's CPU per hook, stored", format!("{:.0} µs", storing.cpu_per_hook()), "");
-    table.row("server's CPU per hook, verified alone", format!("{:.0} µs", forgetting.cpu_per_hook()), "");
+fn hooks(table: &mut Table, folder: &Path, extent: &Extent) -> anyhow::Result<()> {
+    let world = World::new()?;
+    let kind = Hooks::new(world.project)?;
+    let what = Compared { name: "hooks", world, kind, statuses: (202, 200) };
+    let (storing, forgetting) = intake::compare(folder, what, extent.runs, extent.requests_per_run)?;
+    tell_intake(table, "10 KiB hooks", (&storing, &forgetting));
+    Ok(())
 }
 
-fn tell_work(table: &mut Table, worked: &Worked) {
-    let [idle, after, highest] = worked.memory;
-    table.row("10 KiB hooks stored while the worker works", format!("{:.0} /s", worked.series.rate()), "");
-    table.times("hook to 202 while the worker works", &worked.series.latencies);
+fn commands(table: &mut Table, folder: &Path, extent: &Extent) -> anyhow::Result<()> {
+    let world = World::with_channel()?;
+    let kind = Commands::new(world.channel.as_ref().context("no channel")?);
+    let what = Compared { name: "commands", world, kind, statuses: (200, 200) };
+    let (storing, forgetting) = intake::compare(folder, what, extent.runs, extent.requests_per_run)?;
+    tell_intake(table, "Slack commands", (&storing, &forgetting));
+    Ok(())
+}
+
+fn tell_intake(table: &mut Table, what: &str, (storing, forgetting): (&Series, &Series)) {
+    table.row(&format!("{what} verified and stored"), format!("{:.0} /s", storing.rate()), "");
+    table.row(&format!("{what} verified alone"), format!("{:.0} /s", forgetting.rate()), "");
+    table.ratio("ratio", storing.rate(), forgetting.rate());
+    table.times(&format!("{what} to answer, stored, {} connections", load::CONNECTIONS), &storing.latencies);
+    table.times(&format!("{what} to answer, nothing stored"), &forgetting.latencies);
+    for (name, part) in [("p50", 0.5), ("p99", 0.99)] {
+        let time = |series: &Series| quantile(&series.latencies, part).as_secs_f64();
+        table.ratio(&format!("ratio of {name}"), time(storing), time(forgetting));
+    }
+    for (how, series) in [("stored", storing), ("verified alone", forgetting)] {
+        table.row(
+            &format!("server's CPU for each, {how}"),
+            format!("{:.0} µs", series.cpu_per_request()),
+            "",
+        );
+    }
+}
+
+fn work(table: &mut Table, folder: &Path, extent: &Extent) -> anyhow::Result<()> {
+    let Worked { series, memory: [idle, after, highest], sent } =
+        intake::work(folder, extent.hooks_at_work, WORK_MOST)?;
+    table.row("10 KiB hooks stored while the worker works", format!("{:.0} /s", series.rate()), "");
+    table.times("hook to 202 while the worker works", &series.latencies);
     table.row("memory, idle", format!("{idle:.1} MiB"), "< 40 MB");
-    let what = format!("memory after {} hooks", worked.sent);
-    table.row(&what, format!("{after:.1} MiB"), "< 40 MB");
+    table.row(&format!("memory after {sent} hooks"), format!("{after:.1} MiB"), "< 40 MB");
     table.row("memory at its highest", format!("{highest:.1} MiB"), "");
+    Ok(())
 }
 
-fn tell_approvals(table: &mut Table, approvals: &Approvals) {
-    table.times("comment to vote", &approvals.voted);
-    table.times("comment to started job", &approvals.started);
-    table.times("comment to answer", &approvals.answered);
-    table.calls("calls of an approval, cold caches", &approvals.cold, "<= 6 reads, 5 writes");
-    table.calls("calls of an approval, warm caches", &approvals.warm, "<= 4 reads, 5 writes");
+fn approvals(table: &mut Table, folder: &Path, extent: &Extent) -> anyhow::Result<()> {
+    let world = World::new()?;
+    let site = Site::new(folder, "approving", &world)?;
+    let Approvals { cold, warm, voted, started, answered } =
+        approval::measure(&world, &site, extent.approvals)?;
+    table.times("comment to vote", &voted);
+    table.times("comment to started job", &started);
+    table.times("comment to answer", &answered);
+    table.calls("calls of an approval, cold caches", cold, "<= 6 reads, 5 writes");
+    table.calls("calls of an approval, warm caches", warm, "<= 4 reads, 5 writes");
+    Ok(())
+}
+
+fn presses(table: &mut Table, folder: &Path, extent: &Extent) -> anyhow::Result<()> {
+    let world = World::with_channel()?;
+    let site = Site::new(folder, "pressing", &world)?;
+    let Presses { acknowledged, started, shown } = press::measure(&world, &site, extent.presses)?;
+    table.row("presses of Approve in Slack", extent.presses.to_string(), "");
+    table.times("press to acknowledgement", &acknowledged);
+    table.times("press to started job", &started);
+    table.times("press to the final card", &shown);
+    Ok(())
 }

@@ -8,6 +8,8 @@ use std::time::Duration;
 #[derive(Default)]
 pub(crate) struct Table {
     rows: Vec<[String; 3]>,
+    /// Calls that are told one by one behind the table.
+    calls: Vec<(String, Vec<ApiCall>)>,
 }
 
 impl Table {
@@ -22,11 +24,18 @@ impl Table {
         self.row(&format!("{what}, p50 / p99"), value, "");
     }
 
+    /// Adds how one figure stands to another.
+    pub(crate) fn ratio(&mut self, what: &str, one: f64, other: f64) {
+        let ratio = if other > 0.0 { one / other } else { 0.0 };
+        self.row(what, format!("{ratio:.2}"), "");
+    }
+
     /// Adds what an approval asks of GitLab and what it writes there.
-    pub(crate) fn calls(&mut self, what: &str, calls: &[ApiCall], goal: &str) {
+    pub(crate) fn calls(&mut self, what: &str, calls: Vec<ApiCall>, goal: &str) {
         let reads = calls.iter().filter(|call| call.method == "GET").count();
         let value = format!("{reads} reads, {} writes", calls.len() - reads);
         self.row(what, value, goal);
+        self.calls.push((what.to_owned(), calls));
     }
 
     /// Prints all of it, aligned.
@@ -39,12 +48,11 @@ impl Table {
             let line = format!("{what:first$}  {value:>second$}  {goal}");
             writeln!(io::stdout(), "{}", line.trim_end())?;
         }
-        Ok(())
+        self.calls.iter().try_for_each(|(what, calls)| print_calls(what, calls))
     }
 }
 
-/// Prints the calls one by one.
-pub(crate) fn print_calls(what: &str, calls: &[ApiCall]) -> io::Result<()> {
+fn print_calls(what: &str, calls: &[ApiCall]) -> io::Result<()> {
     writeln!(io::stdout(), "\n{what}:")?;
     for ApiCall { method, path, query, status, .. } in calls {
         let query = if query.is_empty() { String::new() } else { format!("?{query}") };

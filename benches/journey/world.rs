@@ -1,12 +1,13 @@
 //! The twin that the servers talk to, and their configuration.
 
+use crate::channel::Channel;
 use anyhow::{Context as _, ensure};
 use countersign::cli::wiring::SystemClock;
 use countersign::ports::clock::Clock as _;
 use countersign::sim::faults::{Action, Rule};
 use countersign::sim::gitlab::{
-    ApprovalRule, DeploymentId, DeploymentView, GitLab, Iid, JobSpec, Level, NewHook, NewPipeline, NoteId,
-    NoteView, ProjectId, ProtectedEnvironment, UserId,
+    ApprovalRule, DeploymentId, DeploymentView, GitLab, Iid, JobId, JobSpec, Level, NewHook, NewPipeline,
+    NoteId, NoteView, ProjectId, ProtectedEnvironment, UserId,
 };
 use std::net::SocketAddr;
 use std::path::Path;
@@ -30,6 +31,8 @@ const QUIET: Duration = Duration::from_millis(60);
 pub(crate) struct World {
     pub(crate) gitlab: GitLab,
     pub(crate) project: ProjectId,
+    /// Where deployments are announced, if anywhere.
+    pub(crate) channel: Option<Channel>,
     url: String,
     token: String,
     dana: UserId,
@@ -39,6 +42,7 @@ pub(crate) struct World {
 
 /// A deployment that waits in a merge request of its own.
 pub(crate) struct Waiting {
+    pub(crate) job: JobId,
     pub(crate) deployment: DeploymentId,
     request: Iid,
 }
@@ -59,7 +63,14 @@ impl World {
         gitlab.protect_environment(project, production.rule(ApprovalRule::user(bot)));
         gitlab.set_auto_finish(true);
         let token = gitlab.add_token(bot, &["api"]);
-        Ok(Self { gitlab, project, url, token, dana, bob, runtime })
+        Ok(Self { gitlab, project, channel: None, url, token, dana, bob, runtime })
+    }
+
+    /// The same, with a channel of Slack in which deployments are announced.
+    pub(crate) fn with_channel() -> anyhow::Result<Self> {
+        let mut world = Self::new()?;
+        world.channel = Some(Channel::open(world.runtime.handle())?);
+        Ok(world)
     }
 
     /// Writes the configuration of a server that listens there, with its database beside the file.
@@ -67,24 +78,35 @@ impl World {
         let database = file.with_extension("db");
         let database = database.to_str().context("the folder's name is not UTF-8")?;
         let (url, token) = (&self.url, &self.token);
+        let channel = self.channel.as_ref().map(Channel::configuration).unwrap_or_default();
         let text = format!(
             "[server]\nlisten = '{listen}'\n[store]\nurl = 'sqlite:{database}'\n\
              [[gitlab]]\nurl = '{url}'\ntoken = '{token}'\nsigning_tokens = ['{SIGNING_TOKEN}']\npoll = '60s'\n\
              [[environment]]\non = 'gitlab'\nproject = 'acme/**'\nname = 'production'\ngate = 'native'\n\
-             required_approval_count = 1\ndeploy_access_levels = [{{ access_level = 'maintainer' }}]\n"
+             required_approval_count = 1\ndeploy_access_levels = [{{ access_level = 'maintainer' }}]\n{channel}"
         );
         Ok(std::fs::write(file, text)?)
     }
 
-    /// GitLab asks everybody to come back in an hour, so that a worker has nothing to do.
+    /// Everybody is asked to come back in an hour, so that a worker has nothing to do.
     pub(crate) fn turn_away(&self) {
+        self.channel.iter().for_each(Channel::turn_away);
         self.gitlab.add_fault(Rule::new("", Action::TooManyRequests { retry_after: Some(3600) }));
+    }
+
+    /// Whether somebody came and was turned away: of the channel's Slack if there is one, else of GitLab.
+    pub(crate) fn is_asked(&self) -> bool {
+        match &self.channel {
+            Some(channel) => !channel.slack.requests().is_empty(),
+            None => !self.gitlab.requests().is_empty(),
+        }
     }
 
     /// Hooks go to this server alone, each when it arises or, held, when [`World::deliver`] is called.
     pub(crate) fn hook(&self, to: SocketAddr) {
         let hook = NewHook::new(format!("http://{to}/hooks/gitlab")).every_event();
         self.gitlab.add_hook(self.project, hook.signing_token(SIGNING_TOKEN));
+        self.channel.iter().for_each(|channel| channel.hook(to));
     }
 
     /// Sends the hooks that wait; returns how many.
@@ -103,7 +125,7 @@ impl World {
         let pipeline = gitlab.run_pipeline(project, NewPipeline::new(branch, sha, dana).job(job));
         let job = gitlab.job_named(pipeline, "deploy").context("the job is missing")?;
         let deployment = gitlab.deployment_of(job).context("the deployment is missing")?;
-        let waiting = Waiting { deployment, request };
+        let waiting = Waiting { job, deployment, request };
         until("the card stands", || {
             self.deliver();
             self.said(&waiting).iter().any(is_card)
@@ -142,11 +164,17 @@ impl World {
         notes
     }
 
+    /// How many calls were made.
+    fn calls(&self) -> usize {
+        let chat = self.channel.as_ref().map_or(0, |channel| channel.slack.requests().len());
+        self.gitlab.requests().len() + chat
+    }
+
     /// Returns once no hook waits and no call has come for a while.
     pub(crate) fn until_quiet(&self) -> anyhow::Result<()> {
         let (mut calls, mut since) = (0, Instant::now());
         until("the server is quiet", || {
-            let now = self.gitlab.requests().len();
+            let now = self.calls();
             if self.deliver() > 0 || now != calls {
                 (calls, since) = (now, Instant::now());
             }
@@ -158,7 +186,7 @@ impl World {
     pub(crate) fn until_no_calls(&self) -> anyhow::Result<()> {
         let (mut calls, mut since) = (0, Instant::now());
         until("the server makes no calls", || {
-            let now = self.gitlab.requests().len();
+            let now = self.calls();
             if now != calls {
                 (calls, since) = (now, Instant::now());
             }

@@ -11,7 +11,7 @@ use crate::domain::command::{Command, Resolved, Target, Verb};
 use crate::domain::deployment::Deployment;
 use crate::domain::id::{ForgeName, Native, Project, ProjectId};
 use crate::domain::wording::notice::offer;
-use crate::domain::wording::{Prose, chat as wording};
+use crate::domain::wording::{Prose, answer, chat as wording};
 use crate::ports::forge::Sighting;
 use std::collections::BTreeMap;
 
@@ -45,14 +45,19 @@ impl App {
         if let Some(refused) = self.is_a_stranger(actor, &announced).await? {
             return Ok(Meant::Say(refused, Vec::new()));
         }
-        let (project, rest) = split_project(&command.words);
+        let names: Vec<&str> =
+            every(announced.values()).into_iter().map(|d| d.description.environment.as_str()).collect();
+        let words = command.words.clone();
+        let (project, rest) = split_project(&words, &names);
         let mut command = command.clone();
-        if let Some(project) = project.filter(|_| command.verb.takes_target()) {
-            let paths: Vec<String> = announced.values().map(|a| a.project.path.clone()).collect();
-            announced.retain(|_, a| ends_with(&a.project.path, project));
-            if announced.is_empty() {
-                let known: Vec<&str> = paths.iter().map(String::as_str).collect();
-                return Ok(Meant::Say(wording::unknown_project(project, &known), Vec::new()));
+        if command.verb.takes_target() {
+            if let Some(project) = project {
+                let paths: Vec<String> = announced.values().map(|a| a.project.path.clone()).collect();
+                announced.retain(|_, a| ends_with(&a.project.path, project));
+                if announced.is_empty() {
+                    let known: Vec<&str> = paths.iter().map(String::as_str).collect();
+                    return Ok(Meant::Say(wording::unknown_project(project, &known), Vec::new()));
+                }
             }
             command.words = rest;
         }
@@ -94,6 +99,13 @@ impl App {
             let about: Vec<&Deployment> =
                 one.deployments.iter().filter(|d| subject_of(d) == Some(subject)).collect();
             let targets = open_or_last(&about);
+            let overtaken = targets.iter().find(|d| d.superseded && d.status.takes_votes());
+            if let (Verb::Approve, Some(overtaken)) = (command.verb, overtaken) {
+                return Ok(Meant::Say(
+                    answer::overtaken(&overtaken.description, &actor.spelling()),
+                    Vec::new(),
+                ));
+            }
             let reason = command.resolve(&[], true).ok().and_then(|resolved| resolved.reason);
             return Ok(Meant::These { speaker, targets, reason, seen: BTreeMap::new() });
         }
@@ -181,11 +193,18 @@ impl App {
         for posting in postings {
             for deployment in self.store.deployments_about(&posting.subject).await? {
                 let description = &deployment.description;
+                // A forge that the configuration no longer has decides nothing.
+                if !self.desks.contains_key(&description.forge) {
+                    continue;
+                }
                 let key = (description.forge.clone(), description.project.id);
                 let project = description.project.clone();
                 let of_project =
                     announced.entry(key).or_insert_with(|| Announced { project, deployments: Vec::new() });
-                of_project.deployments.push(deployment);
+                // Two names of the configuration may mean this channel.
+                if !of_project.deployments.iter().any(|known| known.id() == deployment.id()) {
+                    of_project.deployments.push(deployment);
+                }
             }
         }
         Ok(announced)
@@ -275,10 +294,14 @@ fn open_or_last(all: &[&Deployment]) -> Vec<Deployment> {
     if open.is_empty() { all.iter().map(|d| (*d).clone()).collect() } else { open }
 }
 
-/// `shop:production reason` is `production reason` in the project that ends with `shop`.
-fn split_project(words: &str) -> (Option<&str>, String) {
+/// `shop:production reason` is `production reason` in the project that ends with `shop`. `production: reason` names an
+/// environment, with a colon behind it.
+fn split_project<'a>(words: &'a str, environments: &[&str]) -> (Option<&'a str>, String) {
     let (first, rest) = words.split_once(char::is_whitespace).unwrap_or((words, ""));
     match first.split_once(':') {
+        Some((name, "")) if environments.iter().any(|known| known.eq_ignore_ascii_case(name)) => {
+            (None, format!("{name} {rest}").trim().to_owned())
+        }
         Some((project, target)) if !project.is_empty() && !first.starts_with(['"', '\'', '`']) => {
             (Some(project), format!("{target} {rest}").trim().to_owned())
         }
@@ -305,12 +328,19 @@ mod tests {
     #[test]
     fn a_colon_divides_project_and_target() {
         assert_eq!(
-            split_project("shop:production too slow"),
+            split_project("shop:production too slow", &["production"]),
             (Some("shop"), "production too slow".to_owned())
         );
-        assert_eq!(split_project("shop: production"), (Some("shop"), "production".to_owned()));
-        assert_eq!(split_project("production reason: slow"), (None, "production reason: slow".to_owned()));
-        assert_eq!(split_project("\"a:b\" reason"), (None, "\"a:b\" reason".to_owned()));
-        assert_eq!(split_project(""), (None, String::new()));
+        assert_eq!(
+            split_project("shop: production", &["production"]),
+            (Some("shop"), "production".to_owned())
+        );
+        assert_eq!(
+            split_project("production reason: slow", &["production"]),
+            (None, "production reason: slow".to_owned())
+        );
+        assert_eq!(split_project("\"a:b\" reason", &["production"]), (None, "\"a:b\" reason".to_owned()));
+        assert_eq!(split_project("production: slow", &["production"]), (None, "production slow".to_owned()));
+        assert_eq!(split_project("", &["production"]), (None, String::new()));
     }
 }

@@ -8,6 +8,7 @@ use super::press::pressed_at;
 use super::react::{ANSWER_WINDOW, MOST_ANSWERS};
 use super::worker::Task;
 use super::{App, ChatDesk, Stopped};
+use crate::domain::actor::Account;
 use crate::domain::chat::{Act, Chatted, Choice, Message, NoVoice, Offer};
 use crate::domain::command::{Command, Misunderstood, Verb, parse_chat};
 use crate::domain::deployment::{Deployment, Description};
@@ -16,8 +17,10 @@ use crate::domain::id::UserId;
 use crate::domain::ledger::{Source, Word};
 use crate::domain::wording::{Prose, Spelling, Terms, answer, chat as wording, help};
 use crate::ports::chat::Presence;
+use crate::ports::failure::Failure;
 use crate::ports::postings::Posting;
 use crate::ports::store::{CommitError, TakenCommand};
+use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 /// How often a conflict is answered by gathering and deciding again at once.
@@ -40,8 +43,6 @@ pub struct Reaction {
     pub plan: Plan,
     /// What can be chosen by a button.
     pub choices: Vec<Choice>,
-    /// Messages that have to be written anew.
-    pub renew: Vec<Posting>,
     /// Whose word it is, as far as that mattered.
     pub by: Option<UserId>,
     /// One of the deployments that it is about.
@@ -73,7 +74,11 @@ impl App {
         };
         let actor = Actor { chat, chatted, presence };
         for _ in 0..TRIES {
-            let reaction = self.react_to(&actor).await?;
+            let reaction = match self.react_to(&actor).await {
+                // A person waits for the answer, whatever is gone.
+                Err(Stopped::Forge(Failure::NotFound)) => Reaction::saying(wording::unknown_offer()),
+                reaction => reaction?,
+            };
             match self.write_reaction(task, &actor, reaction).await {
                 Err(Stopped::Commit(CommitError::Conflict)) => {}
                 other => return other,
@@ -129,8 +134,10 @@ impl App {
                 reaction.by = Some(speaker.account.id);
                 reaction.about = targets.first().map(|d| d.description.clone());
                 reaction.plan = Plan::saying(Prose::default());
-                let spoken = actor.spoken(&speaker, command.verb, reason.as_deref());
                 for deployment in &targets {
+                    let at = actor.spoke_at(command.verb, deployment, &speaker.account);
+                    let speaker = Speaker { at, ..speaker.clone() };
+                    let spoken = actor.spoken(&speaker, command.verb, reason.as_deref());
                     let seen = seen.get(&deployment.description.native);
                     self.carry_out(&mut reaction.plan, &spoken, deployment, seen).await?;
                 }
@@ -191,20 +198,23 @@ impl App {
         targets.retain(|d| press.offer.numbers.contains(&d.description.number));
         let Some(first) = targets.first() else { return Ok(Reaction::saying(wording::unknown_offer())) };
         let desk = self.desk(&first.description.forge)?;
+        // Before the forge is asked for anything: that may take its time.
+        if let (Some(name), Some(posting)) = (self.linked_name(actor.chat, &actor.presence, desk), posting) {
+            self.show_carrying_out(actor.chat, &posting, (press.word, name)).await?;
+        }
         let account = match self.spokesman(actor.chat, (&actor.chatted.by, &actor.presence), desk).await? {
             Spokesman::Of(account) => account,
             Spokesman::Nobody(text) => return Ok(Reaction::saying(text)),
         };
         let about = Some(first.description.clone());
         let mut reaction = Reaction { by: Some(account.id), about, ..Reaction::saying(Prose::default()) };
-        if let Some(posting) = posting
-            && self.show_carrying_out(actor.chat, &posting, (press.word, &account.username)).await?
-        {
-            reaction.renew.push(posting);
-        }
         for deployment in open_ones(&targets) {
+            if press.word == Word::Approved && deployment.superseded && deployment.status.takes_votes() {
+                reaction.plan.say(answer::overtaken(&deployment.description, &actor.spelling()));
+                continue;
+            }
             let speaker = Speaker {
-                at: pressed_at(actor.chatted.at, deployment, &account),
+                at: actor.spoke_at(press.verb(), deployment, &account),
                 account: account.clone(),
                 here: actor.here(),
                 spelling: actor.spelling(),
@@ -224,7 +234,15 @@ impl App {
         press: &Pressed<'_>,
     ) -> Result<Result<Option<Posting>, Prose>, Stopped> {
         let Some(message) = press.on else { return Ok(Ok(None)) };
-        let found = self.store.posting_at(actor.chat.chat.name(), message).await?;
+        let chat = actor.chat.chat.name();
+        let found = self.store.posting_at(chat, message).await?;
+        if found.is_none() {
+            // It may have been posted a moment ago, and not be kept yet.
+            let about = self.store.postings_about(&press.offer.subject).await?;
+            if about.iter().any(|posting| posting.channel.chat == *chat && posting.message.is_none()) {
+                return Err(CommitError::Held.into());
+            }
+        }
         let Some(posting) = found.filter(|posting| posting.subject == press.offer.subject) else {
             return Ok(Err(wording::not_our_message()));
         };
@@ -238,6 +256,13 @@ impl App {
             return Ok(Err(text));
         }
         Ok(Ok(Some(posting)))
+    }
+
+    /// The message of a press, where it says that the press is being carried out and has to be written anew.
+    pub async fn left_stale(&self, chatted: &Chatted) -> Result<Option<Posting>, Stopped> {
+        let Act::Pressed { on: Some(message), .. } = &chatted.act else { return Ok(None) };
+        let posting = self.store.posting_at(&chatted.aside.chat, message).await?;
+        Ok(posting.filter(|posting| posting.digest.is_none()))
     }
 
     /// `Some` with the newest deployment of an offer when none of them takes votes any more.
@@ -255,7 +280,7 @@ impl App {
         reaction: Reaction,
     ) -> Result<(), Stopped> {
         let Chatted { id, aside, at, .. } = actor.chatted;
-        let Reaction { plan, choices, renew, by, about } = reaction;
+        let Reaction { plan, choices, by, about } = reaction;
         let terms = about.as_ref().map(|about| self.terms_of(about)).transpose()?;
         let mut commit = self.finishing(task);
         let taken = TakenCommand {
@@ -277,8 +302,8 @@ impl App {
             let Some(known) = self.store.deployment(&deployment).await? else { continue };
             commit.jobs.push(self.look(Look::Deployment { deployment }, &known.description.forge, commit.at));
         }
-        for posting in &renew {
-            self.renew(&mut commit, posting)?;
+        if let Some(posting) = self.left_stale(actor.chatted).await? {
+            commit.jobs.extend(self.renewing(&posting)?);
         }
         if let Some(text) = text.filter(|text| !text.0.is_empty() || !choices.is_empty()) {
             let text = terms.iter().fold(text, Prose::in_terms);
@@ -304,6 +329,15 @@ impl Actor<'_> {
         Here::Channel { chat: aside.chat.clone(), channel: aside.channel.clone() }
     }
 
+    /// When a word counts from. The chat's clock and the forge's may differ: a word that keeps a deployment back is
+    /// never older than the person's last one; an approval may be, and then the later word stands.
+    fn spoke_at(&self, verb: Verb, deployment: &Deployment, account: &Account) -> Timestamp {
+        match verb {
+            Verb::Reject | Verb::Revoke => pressed_at(self.chatted.at, deployment, account),
+            Verb::Approve | Verb::Status | Verb::Blocked | Verb::Why | Verb::Help => self.chatted.at,
+        }
+    }
+
     fn spoken<'b>(&'b self, speaker: &'b Speaker, verb: Verb, reason: Option<&'b str>) -> Spoken<'b> {
         let aside = &self.chatted.aside;
         let source = Source::Chat {
@@ -322,7 +356,7 @@ struct Pressed<'a> {
     word: Word,
     reason: Option<&'a str>,
     on: Option<&'a Message>,
-    at: jiff::Timestamp,
+    at: Timestamp,
 }
 
 impl Pressed<'_> {

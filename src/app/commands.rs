@@ -81,7 +81,8 @@ impl Plan {
         Self { text, outcome: "answered", ..Self::default() }
     }
 
-    fn say(&mut self, text: Prose) {
+    /// Adds to the answer.
+    pub fn say(&mut self, text: Prose) {
         self.text.extend(text);
     }
 

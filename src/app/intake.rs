@@ -9,9 +9,13 @@ use crate::ports::store::{Accepted, NewDelivery, StoreError};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use std::time::Duration;
+use tokio::time::{Instant, timeout};
 
-/// A form that isn't open by then is told to be tried again: the person who waits for it is answered within 3 s.
-const TO_OPEN: Duration = Duration::from_millis(1_500);
+/// Whoever waits for a chat's answer gets it within 3 s: a form that isn't open by then, counted from the delivery's
+/// arrival, is told to be tried again.
+const TO_OPEN: Duration = Duration::from_millis(2_400);
+/// See [`TO_OPEN`].
+const TO_ANSWER: Duration = Duration::from_millis(2_800);
 
 /// What became of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +47,7 @@ impl App {
         inbound: &dyn Inbound,
         raw: RawDelivery<'_>,
     ) -> Result<Taken, NotTaken> {
-        let now = self.clock.now();
+        let (now, came) = (self.clock.now(), Instant::now());
         let verified = match inbound.receive(raw, now)? {
             Received::Ours(verified) => verified,
             Received::NotOurs(why) => return Ok(Taken::NotOurs(why)),
@@ -56,16 +60,19 @@ impl App {
         let accepted = self.store.accept(delivery).await?;
         tracing::debug!(source, delivery = id, ?accepted, "a delivery is on disk");
         if let (Some(form), Accepted::Stored) = (form, accepted)
-            && !self.is_opened(&form).await
+            && !self.is_opened(&form, TO_OPEN.saturating_sub(came.elapsed())).await
         {
-            self.store.accept(unopened(source, &id, &form, now)).await?;
+            let told = self.store.accept(unopened(source, &id, &form, now));
+            if !matches!(timeout(TO_ANSWER.saturating_sub(came.elapsed()), told).await, Ok(Ok(_))) {
+                tracing::error!(source, "that a form was not opened can't be told");
+            }
         }
         Ok(Taken::Stored(accepted))
     }
 
-    async fn is_opened(&self, form: &Form) -> bool {
+    async fn is_opened(&self, form: &Form, within: Duration) -> bool {
         let Some(desk) = self.chats.get(&form.aside.chat) else { return false };
-        match tokio::time::timeout(TO_OPEN, desk.chat.open_form(form)).await {
+        match timeout(within, desk.chat.open_form(form)).await {
             Ok(Ok(())) => true,
             Ok(Err(failure)) => {
                 tracing::warn!(chat = %form.aside.chat, %failure, "a form can't be opened");

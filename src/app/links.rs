@@ -27,10 +27,7 @@ impl App {
     ) -> Result<Spokesman, Stopped> {
         let (chat_name, forge) = (chat.chat.name(), desk.forge.name());
         let not_linked = || Spokesman::Nobody(wording::not_linked(chat_name, &presence.name, forge));
-        let Some(person) = self.people.with(&chat_name.into(), &presence.name) else {
-            return Ok(not_linked());
-        };
-        let Some(username) = person.accounts.get(&PlatformName::from(forge)) else { return Ok(not_linked()) };
+        let Some(username) = self.linked_name(chat, presence, desk) else { return Ok(not_linked()) };
         let Known::Fact(Some(id)) = self.resolve_user(desk, username).await? else { return Ok(not_linked()) };
         let name = presence.name.to_lowercase();
         let kept = self.store.link(chat_name, &name, forge).await?;
@@ -56,6 +53,12 @@ impl App {
             self.store.save_link(&link).await?;
         }
         Ok(Spokesman::Of(account))
+    }
+
+    /// The name of the forge account that the configuration links somebody to. Asks nobody.
+    pub fn linked_name(&self, chat: &ChatDesk, presence: &Presence, desk: &Desk) -> Option<&str> {
+        let person = self.people.with(&chat.chat.name().into(), &presence.name)?;
+        person.accounts.get(&PlatformName::from(desk.forge.name())).map(String::as_str)
     }
 
     /// The forge account of a `[[person]]`, by number; `None` where it has none, or none that can be told.

@@ -7,6 +7,7 @@ use crate::domain::actor::Account;
 use crate::domain::chat::{Aside, Channel, Choice, Message, Subject};
 use crate::domain::decide::newest_words;
 use crate::domain::deployment::Deployment;
+use crate::domain::effect::Effect;
 use crate::domain::id::{DeploymentId, PlatformName, UserId};
 use crate::domain::ledger::{self, Source, Vote, Word};
 use crate::domain::notice::{Changes, Notice};
@@ -14,7 +15,7 @@ use crate::domain::wording::notice::{self as wording, Around};
 use crate::domain::wording::{Block, Prose, Spelling, Terms};
 use crate::ports::failure::{Failure, Refusal};
 use crate::ports::postings::{Posting, PostingNews};
-use crate::ports::store::{Commit, CommitError};
+use crate::ports::store::{Commit, CommitError, NewJob};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
 
@@ -46,7 +47,7 @@ impl App {
         commit.postings.extend(shown.news.into_iter().chain(told).map(news));
         match self.store.commit(commit).await {
             Err(CommitError::LeaseLost) if posting.message.as_ref() != Some(&message) => {
-                take_back_double(chat, &message, subject).await
+                take_back_double(chat, &message, &posting).await
             }
             other => Ok(other?),
         }
@@ -93,13 +94,13 @@ impl App {
         if let Some(offer) = &mut notice.offer {
             offer.generation = generation;
         }
-        let mark = marker(&posting.subject);
+        let mark = marker(posting);
         task.guard()?;
         let written = match &posting.message {
             Some(message) => match chat.edit(message, &notice, &mark).await {
                 Ok(()) => Ok(message.clone()),
                 // Somebody deleted it: a new one tells more than none.
-                Err(Failure::NotFound) => chat.post(&message.channel, &notice, &mark).await,
+                Err(Failure::NotFound) => self.post(task, scene, posting, &notice).await,
                 Err(Failure::Refused(Refusal::Locked)) => {
                     let news = vec![PostingNews::Closed];
                     return Ok(Shown { message: Some(message.clone()), news, closed: true });
@@ -132,7 +133,7 @@ impl App {
         notice: &Notice,
     ) -> Result<Message, Failure> {
         let chat = scene.chat.chat.as_ref();
-        let (at, mark) = (chat.channel(&posting.channel).await?, marker(&posting.subject));
+        let (at, mark) = (chat.channel(&posting.channel).await?, marker(posting));
         if !task.is_first_attempt()
             && let Some(message) = found(chat.find_own(&at, None, &mark).await)?
         {
@@ -248,41 +249,38 @@ impl App {
         }
     }
 
-    /// While a press is being carried out its message says so, without buttons. Only shown: if it can't be, the press
-    /// is carried out all the same. Says whether the message may now differ from what it should show.
+    /// While a press is being carried out its message says so, without buttons. That it has to be written anew is kept
+    /// first. Only shown: if it can't be, the press is carried out all the same.
     pub async fn show_carrying_out(
         &self,
         chat: &ChatDesk,
         posting: &Posting,
         (word, by): (Word, &str),
-    ) -> Result<bool, Stopped> {
+    ) -> Result<(), Stopped> {
         let deployments = self.store.deployments_about(&posting.subject).await?;
-        let (Some(message), false) = (&posting.message, posting.closed) else { return Ok(false) };
+        let (Some(message), false) = (&posting.message, posting.closed) else { return Ok(()) };
         let Some(first) = deployments.first().filter(|_| deployments.iter().any(|d| d.status.takes_votes()))
         else {
-            return Ok(false);
+            return Ok(());
         };
         let terms = self.desk(&first.description.forge)?.forge.terms();
         let spelling = Spelling::of_command(&chat.command);
         let around = Around { spelling: &spelling, terms: &terms, changes: posting.changes.as_ref() };
-        let Some(notice) = wording::notice(&deployments, &around) else { return Ok(false) };
+        let Some(notice) = wording::notice(&deployments, &around) else { return Ok(()) };
         let notice = wording::being_carried_out(notice, word, by);
-        if let Err(failure) = chat.chat.edit(message, &notice, &marker(&posting.subject)).await {
+        let mut commit = Commit::at(self.clock.now());
+        commit.postings.push((posting.channel.clone(), posting.subject.clone(), PostingNews::Stale));
+        self.store.commit(commit).await?;
+        if let Err(failure) = chat.chat.edit(message, &notice, &marker(posting)).await {
             tracing::debug!(%failure, "that a press is being carried out can't be shown");
         }
-        Ok(true)
+        Ok(())
     }
 
-    /// Puts messages into a commit that have to be written anew.
-    pub fn renew(&self, commit: &mut Commit, posting: &Posting) -> Result<(), Stopped> {
+    /// The job that writes a message anew.
+    pub fn renewing(&self, posting: &Posting) -> Result<Option<NewJob>, Stopped> {
         let (channel, subject) = (posting.channel.clone(), posting.subject.clone());
-        commit.postings.push((channel.clone(), subject.clone(), PostingNews::Stale));
-        let sync = crate::domain::effect::Effect::SyncNotice { channel, subject };
-        let job = self.effect(sync, commit.at)?;
-        if !commit.jobs.contains(&job) {
-            commit.jobs.push(job);
-        }
-        Ok(())
+        self.effect(Effect::SyncNotice { channel, subject }, self.clock.now()).map(Some)
     }
 }
 
@@ -322,8 +320,9 @@ async fn changes_of(desk: &Desk, deployment: &Deployment) -> Option<Changes> {
     }
 }
 
-fn marker(subject: &Subject) -> String {
-    format!("countersign:notice:{subject}")
+/// One for each message: two names of the configuration may mean one channel.
+fn marker(posting: &Posting) -> String {
+    format!("countersign:notice:{}:{}", posting.channel, posting.subject)
 }
 
 /// Of what a message shows. Whom it notified is no part of that: it stays as it was first written until it changes.
@@ -365,10 +364,10 @@ async fn add(
 }
 
 /// This process was frozen beyond its lease between writing and committing: another may have written the same.
-async fn take_back_double(chat: &ChatDesk, mine: &Message, subject: &Subject) -> Result<(), Stopped> {
-    let others = chat.chat.find_own(&mine.channel, None, &marker(subject)).await?;
+async fn take_back_double(chat: &ChatDesk, mine: &Message, posting: &Posting) -> Result<(), Stopped> {
+    let others = chat.chat.find_own(&mine.channel, None, &marker(posting)).await?;
     if others.iter().any(|message| message != mine) {
-        tracing::warn!(%subject, "deleting a message written twice");
+        tracing::warn!(subject = %posting.subject, "deleting a message written twice");
         chat.chat.delete(mine).await?;
     }
     Ok(())

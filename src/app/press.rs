@@ -56,11 +56,15 @@ impl App {
         if self.has_spoken_since(deployment, account, press.version).await? {
             return Ok(Plan::saying(answer::pressed_before_your_last_word(&deployment.description)));
         }
+        let spelling = desk.spelling(&desk.forge.me().await?);
+        if press.word == Word::Approved && deployment.superseded && deployment.status.takes_votes() {
+            return Ok(Plan::saying(answer::overtaken(&deployment.description, &spelling)));
+        }
         let speaker = Speaker {
             account: account.clone(),
             at: pressed_at(task.created_at(), deployment, account),
             here: Here::Conversation(press.conversation.clone()),
-            spelling: desk.spelling(&desk.forge.me().await?),
+            spelling,
             project: deployment.description.project.clone(),
         };
         let (verb, reason) = match press.word {

@@ -105,7 +105,7 @@ impl App {
             version: deployment.version,
             title: wording::card::button_title(&deployment),
             summary: desk.forge.render(&summary, NO_MARKER),
-            active: deployment.status.takes_votes() && !deployment.is_handed_over(),
+            active: deployment.status.takes_votes() && !deployment.superseded && !deployment.is_handed_over(),
             url: description.url.clone(),
         };
         task.guard()?;

@@ -65,16 +65,29 @@ impl App {
         forge: &ForgeName,
         project: ProjectId,
     ) -> Result<(Vec<Deployment>, Room), Stopped> {
-        let (mut here, mut room) = (Vec::new(), Room::default());
+        let (mut here, mut room, mut names) = (Vec::<Deployment>::new(), Room::default(), BTreeSet::new());
+        let is_new =
+            |here: &[Deployment], found: &Deployment| here.iter().all(|known| known.id() != found.id());
         for posting in self.store.postings_in(chat, channel, MOST_SHOWN).await? {
             let about = self.store.deployments_about(&posting.subject).await?;
             let since = posting.shown.first().map(|(_, at)| *at);
+            names.insert(posting.channel);
             for deployment in about {
                 let description = &deployment.description;
-                if description.forge == *forge && description.project.id == project {
+                let of_project = description.forge == *forge && description.project.id == project;
+                if of_project && is_new(&here, &deployment) {
                     room.shown.extend(since.map(|at| (deployment.id().clone(), at)));
                     here.push(deployment);
                 }
+            }
+        }
+        // What is to be told here and isn't yet: a name may mean it.
+        for (_, id) in self.store.open(forge, project).await? {
+            let Some(deployment) = self.store.deployment(&id).await? else { continue };
+            let notify = deployment.description.notify.as_ref();
+            let told_here = notify.is_some_and(|notify| notify.channels.iter().any(|c| names.contains(c)));
+            if told_here && is_new(&here, &deployment) {
+                here.push(deployment);
             }
         }
         here.sort_by_key(|d| std::cmp::Reverse(d.age()));

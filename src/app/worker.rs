@@ -5,10 +5,10 @@ use super::letters::{kind, lane_name};
 use super::{App, Stopped};
 use crate::app::open::Told;
 use crate::domain::actor::Account;
-use crate::domain::chat::Aside;
+use crate::domain::chat::{Act, Aside};
 use crate::domain::effect::{Ballot, Effect};
 use crate::domain::event::{Event, Heard};
-use crate::domain::id::{CommentRef, UserId};
+use crate::domain::id::{CommentRef, ForgeName, UserId};
 use crate::domain::ledger::Source;
 use crate::domain::wording::answer;
 use crate::ports::failure::Failure;
@@ -40,6 +40,10 @@ const MOST_ATTEMPTS: u32 = 300;
 const GIVE_UP: SignedDuration = SignedDuration::from_hours(24);
 /// Attempts at a delivery whose facts can't be read or whose work takes too long: an hour and a half.
 const MOST_UNREADABLE: u32 = 25;
+/// How long somebody in a chat waits for an answer, if the forge can't be asked…
+const PATIENCE: SignedDuration = SignedDuration::from_mins(2);
+/// …in so many attempts.
+const MOST_PATIENT: u32 = 4;
 /// How many jobs run at once.
 const CONCURRENT: u32 = 16;
 /// The idle worker looks at the queue at least this often, whatever it was told.
@@ -261,6 +265,23 @@ impl Worker {
                 let wait = SignedDuration::try_from(wait).unwrap_or(LONGEST).clamp(SOON, LONGEST);
                 self.later(job, now + wait, &why, true).await
             }
+            // Somebody waits for it who can try again; and it is the forge that limits us, not the chat.
+            Stopped::Forge(failure) if is_overdue(now, job) && failure.is_transient() => {
+                self.bury(job, now, &why).await
+            }
+            Stopped::Forge(Failure::Unavailable { retry_after: Some(wait), .. })
+                if matches!(job.work, Work::Event(Event::Chatted(_))) =>
+            {
+                let wait = SignedDuration::try_from(wait).unwrap_or(LONGEST);
+                let wait = wait.clamp(SOON, SignedDuration::from_hours(1));
+                if let Some(forge) = forge_of_press(&job.work) {
+                    self.app.store.pause(&(&forge).into(), now + wait).await?;
+                }
+                if wait > PATIENCE {
+                    return self.bury(job, now, &why).await;
+                }
+                self.later(job, now + wait, &why, false).await
+            }
             Stopped::Forge(Failure::Unavailable { retry_after: Some(wait), .. }) => {
                 // A time that is over already (a clock ahead of the forge's) is no leave to call at once.
                 let wait = SignedDuration::try_from(wait).unwrap_or(LONGEST);
@@ -327,7 +348,18 @@ impl Worker {
     async fn bury(&self, job: &LeasedJob, now: Timestamp, why: &str) -> Result<Attempt, StoreError> {
         tracing::error!(key = job.key, why, "a job was given up");
         let mut commit = Commit::at(now);
-        commit.finish = Some(Finish::Dead(job.lease.clone(), why.to_owned()));
+        // What was done in a chat is answered, and is not to be done once more long after.
+        commit.finish = Some(match &job.work {
+            Work::Event(Event::Chatted(_)) => Finish::Done(job.lease.clone()),
+            Work::Event(_) | Work::Effect(_) | Work::Look(_) => {
+                Finish::Dead(job.lease.clone(), why.to_owned())
+            }
+        });
+        if let Work::Event(Event::Chatted(chatted)) = &job.work
+            && let Ok(Some(posting)) = self.app.left_stale(chatted).await
+        {
+            commit.jobs.extend(self.app.renewing(&posting).ok().flatten());
+        }
         if let Some(to) = unanswered_aside(&job.work) {
             let whisper = Effect::Whisper { to, text: answer::gave_up(), choices: Vec::new() };
             commit.jobs.extend(self.app.effect(whisper, now).ok());
@@ -380,6 +412,23 @@ fn unanswered(work: &Work) -> Option<(CommentRef, Account)> {
         }
         Work::Event(_) | Work::Effect(_) | Work::Look(_) => None,
     }
+}
+
+/// The forge of the deployments that a button stands for.
+fn forge_of_press(work: &Work) -> Option<ForgeName> {
+    let Work::Event(Event::Chatted(chatted)) = work else { return None };
+    match &chatted.act {
+        Act::Pressed { offer, .. } => Some(offer.subject.forge()),
+        Act::Typed { .. } | Act::Unopened { .. } => None,
+    }
+}
+
+/// What was done in a chat holds what is done there after it, and the releases of what is told there. Nobody expects
+/// it to be carried out long after.
+fn is_overdue(now: Timestamp, job: &LeasedJob) -> bool {
+    matches!(job.work, Work::Event(Event::Chatted(_)))
+        && job.attempts >= MOST_PATIENT
+        && job.created_at + PATIENCE < now
 }
 
 /// Where somebody in a chat waits for the answer of a job that is given up.

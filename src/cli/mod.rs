@@ -34,7 +34,7 @@ use wiring::SystemClock;
 /// How long what ignores the end may still hold it up.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
 
-/// Approve or reject blocked deployments from a merge-request or pull-request comment.
+/// Approve or reject blocked deployments from a comment, a chat or a button.
 #[derive(Parser)]
 #[command(name = "countersign", version, about, max_term_width = 100)]
 struct Cli {

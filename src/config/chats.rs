@@ -1,6 +1,7 @@
 //! What the tables of all chats share, and what an `[[environment]]` says of them.
 
 use super::check::Checker;
+use super::environments::overshadows;
 use super::nearest::nearest;
 use super::sheet::{Field, Items};
 use crate::domain::chat::{Channel, People};
@@ -116,6 +117,11 @@ impl Checker<'_> {
             self.unknown_chat(target.span(), chat, chats);
             return None;
         };
+        if found.kind == ChatKind::Slack && is_slack_id(name, &['D']) {
+            let help = "name a channel that the bot can be invited to";
+            self.sheet.fault(target.span(), "direct messages can't be told", help);
+            return None;
+        }
         if !found.kind.has_channel(name) {
             let title = format!("no channel of `{chat}` is called {name:?}");
             self.sheet.fault(target.span(), title, found.kind.how_to_name_a_channel());
@@ -154,7 +160,7 @@ impl Checker<'_> {
             let Some(name) = name else { continue };
             let tells = |entry: &&Entry| entry.notify.iter().any(|channel| channel.chat == *name);
             let forges: BTreeSet<&ForgeName> =
-                policies.all().iter().filter(tells).map(|entry| &entry.on).collect();
+                used(policies).filter(tells).map(|entry| &entry.on).collect();
             if forges.is_empty() {
                 let title = format!("no `notify` names `{name}`, so nothing is told there");
                 let help = format!("add `notify = [\"{name}:…\"]` to an `[[environment]]`");
@@ -170,6 +176,14 @@ impl Checker<'_> {
             }
         }
     }
+}
+
+/// The entries that something can match.
+fn used(policies: &Policies) -> impl Iterator<Item = &Entry> {
+    let entries = policies.all();
+    let is_used =
+        |(at, entry): &(usize, &Entry)| !entries.iter().take(*at).any(|earlier| overshadows(earlier, entry));
+    entries.iter().enumerate().filter(is_used).map(|(_, entry)| entry)
 }
 
 fn someone_links(people: &People, chat: &ChatName, forge: &ForgeName) -> bool {

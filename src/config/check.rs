@@ -67,9 +67,21 @@ impl<'a> Checker<'a> {
 
     fn server(&mut self, raw: RawServer) -> Option<Server> {
         let listen = self.listen(raw.listen);
-        let public_url = self.or(raw.public_url, None, |checker, url| checker.web_address(url).map(Some));
+        let public_url = self.or(raw.public_url, None, |checker, url| checker.public_url(url).map(Some));
         let api_tokens = self.secrets(raw.api_tokens, Self::header_secret);
         Some(Server { listen: listen?, public_url: public_url?, api_tokens: api_tokens? })
+    }
+
+    /// Where the server itself is: the paths of hooks are added to it.
+    fn public_url(&mut self, text: &Spanned<String>) -> Option<Url> {
+        let url = self.web_address(text, "https://countersign.example.com")?;
+        let mut path = url.path().trim_end_matches('/').rsplit('/');
+        if path.by_ref().take(2).any(|part| part == "hooks") {
+            let help = "write the server's own address: `/hooks/…` is added to it";
+            self.sheet.fault(text.span(), "`public_url` ends in the path of a hook", help);
+            return None;
+        }
+        Some(url)
     }
 
     fn listen(&mut self, field: Field<String>) -> Option<SocketAddr> {
@@ -160,7 +172,8 @@ impl<'a> Checker<'a> {
         Some(poll)
     }
 
-    pub(super) fn web_address(&mut self, text: &Spanned<String>) -> Option<Url> {
+    /// An address of the web; `example` shows how one looks there.
+    pub(super) fn web_address(&mut self, text: &Spanned<String>, example: &str) -> Option<Url> {
         let url = Url::parse(text.get_ref()).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
         let bare = |url: &Url| {
             url.username().is_empty()
@@ -173,7 +186,7 @@ impl<'a> Checker<'a> {
             Some(_) => "this address carries credentials, a query or a fragment",
             None => "this isn't an http or https address",
         };
-        self.sheet.hidden_fault(text.span(), title, "write it plain, such as \"https://gitlab.example.com\"");
+        self.sheet.hidden_fault(text.span(), title, &format!("write it plain, such as \"{example}\""));
         None
     }
 

@@ -250,12 +250,17 @@ impl Checker<'_> {
     }
 
     fn warn_of_shadow(&mut self, entry: &Entry, earlier: &[Option<Entry>], at: Range<usize>) {
-        let same = |other: &Entry| {
-            other.on == entry.on && other.project == entry.project && other.name == entry.name
-        };
-        if earlier.iter().flatten().any(same) {
-            let title = "this entry is never used: an earlier one has the same project and name";
-            self.sheet.warning(at, title, "remove one of them; the first match wins");
+        if !earlier.iter().flatten().any(|other| overshadows(other, entry)) {
+            return;
+        }
+        if entry.notify.is_empty() {
+            let title = "this entry is never used: an earlier one matches all that it could";
+            self.sheet.warning(at, title, "remove it, or put it first; the first match wins");
+        } else {
+            let title =
+                "this entry is never used, and its `notify` isn't either: an earlier one matches all that it could";
+            let help = "put its `notify` into the earlier one and remove it, or put it first; the first match wins";
+            self.sheet.warning(at, title, help);
         }
     }
 
@@ -268,6 +273,16 @@ impl Checker<'_> {
             }
         }
     }
+}
+
+/// Whether an earlier entry takes everything that a later one could match.
+pub(super) fn overshadows(earlier: &Entry, later: &Entry) -> bool {
+    let covers = |wide: &Glob, narrow: &Glob| {
+        wide == narrow || narrow.literal().is_some_and(|text| wide.matches(text))
+    };
+    earlier.on == later.on
+        && covers(&earlier.project, &later.project)
+        && covers(&earlier.name, &later.name)
 }
 
 pub(super) fn is_full_path(text: &str) -> bool {

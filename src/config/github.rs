@@ -48,7 +48,7 @@ impl Checker<'_> {
             Field::Absent => Spanned::new(at.clone(), API_URL.to_owned()),
             Field::Broken => return None,
         };
-        let url = self.web_address(&text)?;
+        let url = self.web_address(&text, "https://github.example.com/api/v3")?;
         if url.host_str().is_some_and(|host| PAGES.contains(&host)) {
             let help = format!("write \"{API_URL}\", or \"https://HOST/api/v3\" of an Enterprise Server");
             self.sheet.fault(text.span(), "this is the address of GitHub's pages, not of its API", help);

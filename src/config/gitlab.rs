@@ -26,7 +26,7 @@ impl Checker<'_> {
         let name = self.platform_name(raw.name, GITLAB_NAME, &at, platforms).map(ForgeName::new);
         let vote_as = self.vote_as(raw.vote_as);
         platforms.forges.push(Forge { name: name.clone(), kind: Kind::GitLab { vote_as }, at: at.clone() });
-        let url = self.required(raw.url, &at, "url").and_then(|url| self.web_address(&url));
+        let url = self.required(raw.url, &at, "url").and_then(|url| self.web_address(&url, "https://gitlab.example.com"));
         let token = self.required(raw.token, &at, "token").and_then(|token| self.header_secret(&token));
         self.sudo_token_fits(&raw.sudo_token, vote_as, &at);
         let sudo_token =

@@ -23,8 +23,8 @@ impl Checker<'_> {
         let raw = raw.into_inner();
         let name = self.platform_name(raw.name, MATTERMOST_NAME, &at, platforms).map(ChatName::new);
         platforms.chats.push(Chat { name: name.clone(), kind: ChatKind::Mattermost, at: at.clone() });
-        let public_url = server.and_then(|server| self.public_url(server, &at));
-        let url = self.required(raw.url, &at, "url").and_then(|url| self.web_address(&url));
+        let public_url = server.and_then(|server| self.call_back(server, &at));
+        let url = self.required(raw.url, &at, "url").and_then(|url| self.web_address(&url, "https://chat.example.com"));
         let bot_token =
             self.required(raw.bot_token, &at, "bot_token").and_then(|token| self.header_secret(&token));
         if raw.command_tokens.is_empty() {
@@ -43,7 +43,8 @@ impl Checker<'_> {
         })
     }
 
-    fn public_url(&mut self, server: &Server, at: &Range<usize>) -> Option<Url> {
+    /// Where buttons lead.
+    fn call_back(&mut self, server: &Server, at: &Range<usize>) -> Option<Url> {
         if server.public_url.is_none() {
             let title = "without `public_url` the buttons in this chat lead nowhere";
             let help = "set [server] public_url to the address that Mattermost reaches this server by";

@@ -82,9 +82,14 @@ impl Checker<'_> {
         let names: Option<Vec<&str>> = platforms.all().map(|(name, _)| name).collect();
         // Where a name is faulty itself, nobody knows whether that is the one.
         let Some(names) = names else { return };
-        let help = match nearest(key.get_ref(), names.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("the configured forges and chats are `{}`", names.join("`, `")),
+        let missing = Platform::TABLES.iter().find(|table| *table == key.get_ref());
+        let missing = missing.filter(|table| !platforms.all().any(|(_, one)| one.table() == **table));
+        let help = match (missing, nearest(key.get_ref(), names.iter().copied())) {
+            (Some(table), _) => {
+                format!("no `[[{table}]]` is configured; remove this key, or add the table")
+            }
+            (None, Some(near)) => format!("did you mean `{near}`?"),
+            (None, None) => format!("the configured forges and chats are `{}`", names.join("`, `")),
         };
         let title = format!("no forge or chat is called `{}`", key.get_ref().escape_debug());
         self.sheet.fault(key.span(), title, help);

@@ -22,6 +22,21 @@ pub(super) enum Platform {
     Chat(ChatKind),
 }
 
+impl Platform {
+    /// The tables that configure one.
+    pub(super) const TABLES: [&str; 4] = ["gitlab", "github", "slack", "mattermost"];
+
+    /// The one of these that stands for it.
+    pub(super) fn table(self) -> &'static str {
+        match self {
+            Self::Forge(Kind::GitLab { .. }) => "gitlab",
+            Self::Forge(Kind::GitHub) => "github",
+            Self::Chat(ChatKind::Slack) => "slack",
+            Self::Chat(ChatKind::Mattermost) => "mattermost",
+        }
+    }
+}
+
 impl Platforms {
     /// All of them; without a name where that is faulty.
     pub(super) fn all(&self) -> impl Iterator<Item = (Option<&str>, Platform)> {

@@ -163,6 +163,10 @@ impl<'a> Section<'a> {
 
     /// A list of texts.
     pub(super) fn texts(&mut self, key: &'static str) -> Field<Items<String>> {
+        if let Some(value) = self.table.get(key) {
+            // A text in place of the list is as harmless as one in it.
+            self.sheet.shown.insert(value.span().start);
+        }
         self.list(key, "a list of texts", Sheet::plain)
     }
 

@@ -75,6 +75,11 @@ impl Subject {
         }
     }
 
+    /// The forge of what it is about.
+    pub fn forge(&self) -> ForgeName {
+        ForgeName::new(self.0.split('/').next().unwrap_or_default())
+    }
+
     /// Reads one back from the store or a button.
     pub fn from_stored(text: impl Into<String>) -> Self {
         Self(text.into())

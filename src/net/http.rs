@@ -238,12 +238,20 @@ pub struct Request {
     url: Url,
     headers: HeaderMap,
     body: Option<serde_json::Value>,
+    /// Whoever knows the path may do what it does.
+    secret_path: bool,
 }
 
 impl Request {
     /// A request without body.
     pub fn new(method: Method, url: Url) -> Self {
-        Self { method, url, headers: HeaderMap::new(), body: None }
+        Self { method, url, headers: HeaderMap::new(), body: None, secret_path: false }
+    }
+
+    /// Keeps the path out of errors and logs.
+    pub fn with_secret_path(mut self) -> Self {
+        self.secret_path = true;
+        self
     }
 
     /// Adds a header whose value is kept out of every log; a value that no header can carry is
@@ -269,7 +277,8 @@ impl Request {
 
     /// Method, host and path: what errors and logs may show. A query may hold anything.
     pub fn name(&self) -> String {
-        let (host, path) = (self.url.host_str().unwrap_or("?"), self.url.path());
+        let host = self.url.host_str().unwrap_or("?");
+        let path = if self.secret_path { "/…" } else { self.url.path() };
         match self.url.port() {
             Some(port) => format!("{} {host}:{port}{path}", self.method),
             None => format!("{} {host}{path}", self.method),
@@ -386,6 +395,14 @@ mod tests {
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
             .collect();
         Answer { status: StatusCode::OK, headers, body: body.as_bytes().to_vec() }
+    }
+
+    #[test]
+    fn a_request_is_named_without_what_is_secret_in_it() {
+        let url: Url = "https://hooks.slack.com/commands/T1/2/abc?x=y".parse().unwrap();
+        let open = Request::new(Method::POST, url.clone());
+        assert_eq!(open.name(), "POST hooks.slack.com/commands/T1/2/abc");
+        assert_eq!(open.with_secret_path().name(), "POST hooks.slack.com/…");
     }
 
     #[test]

@@ -224,7 +224,7 @@ pub struct Change {
 pub struct TakenCommand {
     /// What it came by: [`CommentRef::key`], [`TakenCommand::press`], or [`TakenCommand::chatted`].
     pub source: String,
-    /// Where it was given: [`Conversation::key`] or [`ChannelId::key`].
+    /// Where it was given: [`Conversation::key`] or [`ChannelId::key`](crate::domain::chat::ChannelId::key).
     pub place: String,
     /// Its line, from 0; [`TakenCommand::WHOLE`] for what concerns the whole comment.
     pub line: i64,

@@ -53,7 +53,10 @@ fn functions_that_are_named_are_there() {
 #[test]
 fn every_table_of_the_store_is_described() {
     let page = read("ARCHITECTURE.md");
-    let schema = read("src/store/sqlite/migrations/0001_start.sql");
+    let mut schema = String::new();
+    for file in fs::read_dir("src/store/sqlite/migrations").unwrap() {
+        schema.push_str(&read(file.unwrap().path().to_str().unwrap()));
+    }
     for table in between(&schema, "CREATE TABLE ", " (").filter(|table| table != "probe") {
         assert!(
             page.contains(&format!("\n| `{table}` |")),

@@ -104,7 +104,7 @@ impl Ward {
             ("mattermost", self.mattermost.bot_token()),
         ];
         for (name, token) in &tokens {
-            let token = if token.is_empty() { "revoked" } else { token };
+            let token = if token.is_empty() { "xoxb-revoked" } else { token };
             std::fs::write(self.folder.path().join(name), token).unwrap();
         }
         let public_url = if self.settings.contains("public_url") {
@@ -177,9 +177,9 @@ async fn what_is_set_up_well_is_called_sound() {
     for line in [
         "slack: the token is that of the bot @countersign",
         "slack: the app is installed in the workspace T",
-        "(deploys) can be written to",
+        "(deploys): the bot is in it",
         "mattermost: the token is that of the bot @countersign",
-        "mattermost:acme/deploys (deploys) can be written to",
+        "mattermost:acme/deploys (deploys): the bot is in it",
     ] {
         assert!(text.contains(line), "{line}: {text}");
     }
@@ -210,7 +210,7 @@ async fn an_app_in_another_workspace_is_found() {
         text.contains(&format!("installed in the workspace {team}, which isn't in `team_ids`")),
         "{text}"
     );
-    assert!(text.contains("is of another workspace there"), "{text}");
+    assert!(text.contains("is of another workspace, so"), "{text}");
 }
 
 #[rstest]
@@ -308,13 +308,14 @@ async fn people_in_slack_who_have_no_say_are_found() {
     let ward = with_somebody_in_slack(|_| NewUser::bot("robot")).await;
     ward.finds("is a bot there");
     let ward = with_somebody_in_slack(|slack| NewUser::of_team("mallory", &slack.add_team("other"))).await;
-    ward.finds("is of another workspace there");
+    ward.finds("is of another workspace, so");
     let ward = Ward::new().await;
     ward.slack.deactivate(&ward.in_slack.0);
     ward.finds("is deactivated there");
     let mut ward = Ward::new().await;
     ward.instead_of(&ward.in_slack.0.clone(), "U0NOBODY");
-    ward.finds("slack: there is no account U0NOBODY");
+    let remedy = ward.finds("slack: there is no account U0NOBODY");
+    assert_eq!(remedy, "correct the `[[person]]` with `gitlab = \"alice\"`");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -354,7 +355,7 @@ async fn a_name_that_another_account_has_taken_over_is_found() {
 async fn a_person_whom_the_forge_does_not_know_is_found() {
     let mut ward = Ward::new().await;
     ward.instead_of("gitlab = \"alice\"", "gitlab = \"nobody\"");
-    assert_eq!(ward.finds("gitlab: nobody is called nobody"), "correct `[[person]]`");
+    assert_eq!(ward.finds("gitlab: nobody is called nobody"), "correct the `[[person]]` with `mattermost = \"alice\"`");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

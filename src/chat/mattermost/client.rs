@@ -88,7 +88,7 @@ impl Client {
 
     /// Sends an answer to where the server takes it, which asks for no token.
     pub(super) async fn respond(&self, url: Url, body: Value) -> Result<(), Failure> {
-        let request = Request::new(Method::POST, url).json(body);
+        let request = Request::new(Method::POST, url).json(body).with_secret_path();
         self.judge(self.site.send(request).await?, false).map(drop)
     }
 

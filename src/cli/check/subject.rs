@@ -2,6 +2,7 @@
 
 use super::report::Report;
 use crate::config::Config;
+use crate::domain::chat::Person;
 use crate::domain::id::{ForgeName, PlatformName};
 use crate::domain::policy::{Entry, Grantee};
 use crate::ports::clock::Clock;
@@ -23,22 +24,24 @@ pub(super) struct Words {
     /// Where patterns cover nothing that we reach.
     pub(super) unreached: &'static str,
     /// Of names in `user`.
-    pub(super) of_users: OfNames,
+    pub(super) of_users: OfNames<'static>,
 }
 
 /// Remedies of names of people.
-pub(super) struct OfNames {
+pub(super) struct OfNames<'a> {
     /// Nobody has it.
-    pub(super) nobody: &'static str,
+    pub(super) nobody: &'a str,
     /// Somebody else has it now.
-    pub(super) somebody_else: &'static str,
+    pub(super) somebody_else: &'a str,
 }
 
-/// Of names in `[[person]]`.
-const OF_PERSONS: OfNames = OfNames {
-    nobody: "correct `[[person]]`",
-    somebody_else: "see who that is, and put the present name of whoever is meant into `[[person]]`",
-};
+/// Which `[[person]]` is meant, told by another of its accounts than the one that is spoken of.
+pub(super) fn table_of(person: &Person, spoken_of: &PlatformName) -> String {
+    match person.accounts.iter().find(|(platform, _)| *platform != spoken_of) {
+        Some((platform, name)) => format!("the `[[person]]` with `{platform} = \"{name}\"`"),
+        None => "`[[person]]`".to_owned(),
+    }
+}
 
 /// One forge under examination.
 pub(super) struct Subject<'a> {
@@ -133,15 +136,21 @@ impl<'a> Subject<'a> {
         let users: BTreeSet<String> =
             self.grantees().into_iter().filter_map(user_name).map(str::to_lowercase).collect();
         let key = PlatformName::from(self.forge);
-        for name in self.config.people.all().iter().filter_map(|person| person.accounts.get(&key)) {
+        for person in self.config.people.all() {
+            let Some(name) = person.accounts.get(&key) else { continue };
             if !users.contains(&name.to_lowercase()) {
-                self.person(name, &OF_PERSONS, store).await;
+                let table = table_of(person, &key);
+                let nobody = format!("correct {table}");
+                let somebody_else =
+                    format!("see who that is, and put the present name of whoever is meant into {table}");
+                let remedies = OfNames { nobody: &nobody, somebody_else: &somebody_else };
+                self.person(name, &remedies, store).await;
             }
         }
     }
 
     /// Names are pinned to the account that they first meant; a name that moved on counts for nobody.
-    async fn person(&mut self, name: &str, remedies: &OfNames, store: Option<&dyn Store>) {
+    async fn person(&mut self, name: &str, remedies: &OfNames<'_>, store: Option<&dyn Store>) {
         let what = format!("{}: the user {name}", self.name());
         let answer = self.lookup.user_named(name).await;
         let Some(now) = self.read(&what, answer) else { return };

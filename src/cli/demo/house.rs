@@ -1,6 +1,6 @@
 //! The true server against the simulated world: put together from a configuration's text, as `serve` does it.
 
-use super::world::{APPROVERS, Forge, PROJECT, World};
+use super::world::{APPROVERS, CHAT, Forge, PROJECT, Person, World};
 use crate::cli::wiring::{self, Built};
 use crate::config::{self, Config};
 use crate::ports::clock::Clock;
@@ -17,13 +17,13 @@ use tokio_util::task::TaskTracker;
 pub(crate) struct House {
     /// Use cases, worker and routes.
     pub(crate) built: Built,
-    /// Where the forges' webhooks arrive.
+    /// Where the forges' webhooks and the chat's requests arrive.
     pub(crate) listener: TcpListener,
     /// Removed with everything in it when this is dropped: keep it until the store is closed.
     pub(crate) folder: Folder,
 }
 
-/// Starts the world's forges, points their webhooks here, and puts the server together. `poll` is how often it looks
+/// Starts the world's forges and its chat, points their webhooks here, and puts the server together. `poll` is how often it looks
 /// for itself, such as `"60s"`. `tasks` carries the store's writer.
 pub(crate) async fn put_together(
     world: &World,
@@ -35,10 +35,12 @@ pub(crate) async fn put_together(
     let listener = TcpListener::bind("127.0.0.1:0").await.context("no free local port")?;
     world.gitlab.twin.start().await.context("no free local port for the simulated GitLab")?;
     world.github.twin.start().await.context("no free local port for the simulated GitHub")?;
+    world.slack.twin.start().await.context("no free local port for the simulated Slack")?;
     let hooks = format!("http://{}/hooks", listener.local_addr()?);
     let signing = signing_token(&clock.new_id());
     world.gitlab.add_hook(&format!("{hooks}/{}", Forge::GitLab.key()), &signing);
     world.github.add_hook(&format!("{hooks}/{}", Forge::GitHub.key()));
+    world.slack.add_hook(&format!("{hooks}/{CHAT}"));
     let config = configuration(world, &folder.0, &signing, poll)?;
     let built = wiring::build(&config, clock, tasks).await.context("the demo's server")?;
     built.app.start_polling().await.context("the demo's server")?;
@@ -50,8 +52,10 @@ fn configuration(world: &World, folder: &Path, signing: &str, poll: &str) -> any
     let mut text = format!("[server]\nlisten = \"127.0.0.1:0\"\n[store]\nurl = {}\n", quoted(&store));
     text.push_str(&gitlab(world, signing, poll));
     text.push_str(&github(world, poll));
+    text.push_str(&slack(world));
     for forge in Forge::ALL {
-        text.extend(forge.environments().iter().map(|environment| policy(forge, *environment)));
+        let policy = |environment: &(&str, u32)| policy(world, forge, *environment);
+        text.extend(forge.environments().iter().map(policy));
     }
     config::parse(&text, Path::new("demo.toml"), &|_| None)
         .map_err(|faults| anyhow::anyhow!("the demo's own configuration: {faults}"))
@@ -82,15 +86,36 @@ fn github(world: &World, poll: &str) -> String {
     )
 }
 
-fn policy(forge: Forge, (environment, needed): (&str, u32)) -> String {
+/// The chat, and whose accounts there speak for whom.
+fn slack(world: &World) -> String {
+    let twin = &world.slack.twin;
+    let mut text = format!(
+        "[[slack]]\nname = \"{CHAT}\"\napi_url = {}\nbot_token = {}\nsigning_secrets = [{}]\nteam_ids = [{}]\n",
+        quoted(&format!("{}/api", twin.url())),
+        quoted(&twin.bot_token()),
+        quoted(&twin.signing_secret()),
+        quoted(&twin.team()),
+    );
+    for person in Person::ALL.into_iter().filter(|person| person.is_linked()) {
+        let name = person.username();
+        text.push_str("[[person]]\n");
+        text.extend(Forge::ALL.map(|forge| format!("{} = \"{name}\"\n", forge.key())));
+        text.extend([CHAT, " = ", &quoted(world.slack.id(person)), "\n"]);
+    }
+    text
+}
+
+fn policy(world: &World, forge: Forge, (environment, needed): (&str, u32)) -> String {
     let grantee = match forge {
         Forge::GitLab => "group",
         Forge::GitHub => "team",
     };
     format!(
         "[[environment]]\non = \"{}\"\nproject = \"{PROJECT}\"\nname = \"{environment}\"\n\
-         approval_rules = [{{ {grantee} = \"{APPROVERS}\", required_approvals = {needed} }}]\n",
+         approval_rules = [{{ {grantee} = \"{APPROVERS}\", required_approvals = {needed} }}]\n\
+         notify = [\"{CHAT}:{}\"]\n",
         forge.key(),
+        world.slack.channel,
     )
 }
 

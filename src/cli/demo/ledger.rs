@@ -126,7 +126,7 @@ fn voted(vote: &Vote, standing: &[RuleStanding], forge: Forge) -> String {
     let place = match &vote.source {
         Source::Comment { .. } => "in a comment".to_owned(),
         Source::Button { .. } => "by a button".to_owned(),
-        Source::Chat { chat, .. } => format!("in {chat}"),
+        Source::Chat { .. } => "in Slack".to_owned(),
         Source::Forge => format!("in {}'s own pages", forge.name()),
     };
     // A button takes no reason; what stands there in place of one says nothing more.

@@ -114,7 +114,8 @@ fn enclosed(element: &str, text: &str) -> String {
     format!("<{element}>{}</{element}>", escape(text))
 }
 
-fn escape(text: &str) -> String {
+/// What HTML reads as text, whatever stands in it.
+pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

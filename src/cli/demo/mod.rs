@@ -1,15 +1,16 @@
-//! `countersign demo`: the true server and worker against a simulated GitLab and a simulated GitHub, on
-//! local ports, with no configuration.
+//! `countersign demo`: the true server and worker against a simulated GitLab, a simulated GitHub and a simulated
+//! Slack, on local ports, with no configuration.
 //!
-//! * [`world`]: the project on each forge, its people, and what they do there.
+//! * [`world`]: the project on each forge, the channel in the chat, the people, and what they do there.
 //! * [`house`]: the server, put together as `serve` does it, against that world.
 //! * [`stage`] and [`page`]: the world to be played in a browser.
 //! * [`story`]: the same told in the terminal (`--once`), each line of it checked.
-//! * [`ledger`], [`markdown`]: what both show of the ledger and of comments.
+//! * [`ledger`], [`markdown`], [`mrkdwn`]: what both show of the ledger, of comments and of messages.
 
 mod house;
 mod ledger;
 mod markdown;
+mod mrkdwn;
 mod page;
 mod stage;
 mod story;

@@ -36,7 +36,7 @@ fn a_slack_needs_a_token_a_secret_and_a_workspace() {
     let [slack] = config.slack.as_slice() else { panic!("one Slack") };
     assert_eq!((slack.name.as_str(), slack.command.as_str()), ("slack", "/deploy"));
     assert_eq!(slack.api_url.as_str(), "https://slack.com/api");
-    assert_eq!(slack.bot_token.expose_secret(), "value of SLACK_BOT_TOKEN");
+    assert_eq!(slack.bot_token.expose_secret(), "xoxb-value of SLACK_BOT_TOKEN");
     assert_eq!(slack.signing_secrets[0].expose_secret(), "value of SLACK_SIGNING_SECRET");
     assert_eq!(slack.team_ids, ["T024BE7LD"]);
     assert_eq!(config.warnings, []);
@@ -55,7 +55,7 @@ fn a_mattermost_knows_where_its_buttons_call_back() {
 
 #[test]
 fn chats_have_names_and_commands_of_their_own() {
-    let second = "[[slack]]\nname = \"gov\"\napi_url = \"https://slack-gov.com/api\"\nbot_token = \"a\"\n\
+    let second = "[[slack]]\nname = \"gov\"\napi_url = \"https://slack-gov.com/api\"\nbot_token = \"xoxb-a\"\n\
                   signing_secrets = [\"a\", \"b\"]\nteam_ids = [\"T1\", \"E1\"]\ncommand = \"/ship-it\"\n";
     let text = with("notify = [\"gov:G0SECRET\"]").replacen("[[slack]]", &format!("{second}[[slack]]"), 1);
     let config = sound(&text);
@@ -156,6 +156,7 @@ fn faults_of_channels() {
         "slack:#deploys",
         "slack:deploys",
         "slack:",
+        "slack:D0123456",
         "mattermost:town-square",
         "mattermost:acme/team/town-square",
         "mattermost:https://chat.example.com/acme/channels/town-square",

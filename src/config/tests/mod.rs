@@ -67,6 +67,7 @@ fn environment(name: &str) -> Option<String> {
         "EMPTY" => Some("\n".to_owned()),
         "GITHUB_PRIVATE_KEY" => Some(PRIVATE_KEY.to_owned()),
         "SIGNING_TOKEN" => Some(SIGNING_TOKEN.to_owned()),
+        "SLACK_BOT_TOKEN" => Some(format!("xoxb-value of {name}\n")),
         "UNSET" => None,
         name => Some(format!("value of {name}\n")),
     }

@@ -29,12 +29,15 @@ pub fn no_voice(why: NoVoice) -> Prose {
 
 /// The account isn't linked to one of the forge.
 pub fn not_linked(chat: &ChatName, name: &str, forge: &ForgeName) -> Prose {
-    let person = format!("[[person]] {forge} = \"your user name there\", {chat} = \"{name}\"");
     Prose::paragraph(
         Line::of("Nothing was decided: your account here is not linked to one in ")
             .code(forge.as_str())
-            .text(". Whoever runs this bot can add ")
-            .code(person)
+            .text(". Whoever runs this bot can add a ")
+            .code("[[person]]")
+            .text(" table with ")
+            .code(format!("{forge} = \"your user name there\""))
+            .text(" and ")
+            .code(format!("{chat} = \"{name}\""))
             .text(" to its configuration. Until then, decide in a comment."),
     )
 }

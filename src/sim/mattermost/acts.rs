@@ -7,6 +7,7 @@ use super::commands::Typed;
 use super::dialogs::{Submission, unsigned};
 use super::mentions::from_slack;
 use super::posts::{Draft, NewPost, Post};
+use super::read::PostView;
 use super::state::{Refused, State};
 use crate::sim::exchange::{Came, Delivery, Outgoing, Sent, Shown, ask};
 
@@ -33,6 +34,14 @@ impl Mattermost {
     /// Presses a button of a post. Everybody who may read the channel can, in a public one without being in it.
     pub async fn press(&self, user: &str, post: &str, action: &str) -> Result<Shown, Refused> {
         let (pressed, out) = self.with(|state| state.press(user, post, action))?;
+        let sent = self.send(out).await;
+        let said = self.with(|state| state.after_press(user, &pressed, &sent.came));
+        Ok(sent.shown(said.unwrap_or_else(|()| Some(ACTION_FAILED.to_owned()))))
+    }
+
+    /// Presses a button of a post as it once was: what somebody can do who has kept what was hidden in it.
+    pub async fn press_as_it_was(&self, user: &str, once: &PostView, action: &str) -> Result<Shown, Refused> {
+        let (pressed, out) = self.with(|state| state.press_once(user, once, action))?;
         let sent = self.send(out).await;
         let said = self.with(|state| state.after_press(user, &pressed, &sent.came));
         Ok(sent.shown(said.unwrap_or_else(|()| Some(ACTION_FAILED.to_owned()))))
@@ -114,10 +123,24 @@ impl super::dialogs::Dialog {
 impl State {
     /// The request of a pressed button: JSON without any credential, to the address that the post names.
     fn press(&mut self, user: &str, post: &str, action: &str) -> Result<(Post, Outgoing), Refused> {
-        let user_name = self.person(user)?.name.clone();
+        let post = self.visible_post(user, post)?;
+        self.press_on(user, post, action)
+    }
+
+    fn press_once(&mut self, user: &str, once: &PostView, action: &str) -> Result<(Post, Outgoing), Refused> {
+        let props = once.props.as_object().cloned().unwrap_or_default();
+        let post = Post { props, ..self.visible_post(user, &once.id)? };
+        self.press_on(user, post, action)
+    }
+
+    fn visible_post(&self, user: &str, post: &str) -> Result<Post, Refused> {
         let mine = |known: &&Post| known.only_for.is_none() || known.only_for.as_deref() == Some(user);
         let post = self.posts.iter().filter(mine).find(|known| known.id == post).cloned();
-        let post = post.filter(|post| self.may_read(user, &post.channel)).ok_or(Refused::NoPost)?;
+        post.filter(|post| self.may_read(user, &post.channel)).ok_or(Refused::NoPost)
+    }
+
+    fn press_on(&mut self, user: &str, post: Post, action: &str) -> Result<(Post, Outgoing), Refused> {
+        let user_name = self.person(user)?.name.clone();
         let action = post.action(action).ok_or(Refused::NoButton)?;
         let integration = action.get("integration").ok_or(Refused::NoButton)?;
         let url = integration.get("url").and_then(Value::as_str).unwrap_or_default();

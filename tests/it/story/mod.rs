@@ -53,6 +53,22 @@ async fn on_slack(
     play_in_chat::<gitlab::Stage, chat::OnSlack>(&path).await;
 }
 
+/// What differs between the forges behind a chat.
+#[rstest::rstest]
+#[tokio::test]
+async fn on_slack_beside_github(
+    #[files("tests/stories/chats/blocked-to-released.md")]
+    #[files("tests/stories/chats/commands.md")]
+    #[files("tests/stories/chats/ended-elsewhere.md")]
+    #[files("tests/stories/chats/refused.md")]
+    #[files("tests/stories/chats/reject-by-form.md")]
+    #[files("tests/stories/chats/retried.md")]
+    #[files("tests/stories/chats/same-second.md")]
+    path: PathBuf,
+) {
+    play_in_chat::<github::Stage, chat::OnSlack>(&path).await;
+}
+
 #[rstest::rstest]
 #[tokio::test]
 async fn on_mattermost(

@@ -77,12 +77,16 @@ impl<S: Stage> World<S> {
         let address = listener.local_addr().unwrap();
         let tables = chat.as_ref().map(|chat| chat.stage.tables(S::FORGE, address)).unwrap_or_default();
         let channel = chat.as_ref().map(|chat| chat.stage.channel()).unwrap_or_default();
+        let by_id = chat.as_ref().map(|chat| chat.stage.channel_by_id()).unwrap_or_default();
+        let environments =
+            S::fill(environments).replace("{channel}", &channel).replace("{channel by id}", &by_id);
+        let environments = chat.as_ref().map_or(environments.clone(), |chat| chat.stage.fill(&environments));
         let config = format!(
             "[server]\nlisten = \"{address}\"\npublic_url = \"http://{address}\"\n\
              [store]\nurl = \"sqlite:{}\"\n{}{tables}{}",
             database.display(),
             stage.table(),
-            S::fill(environments).replace("{channel}", &channel),
+            environments,
         );
         let story_clock = Arc::new(StoryClock::new(clock.clone()));
         let server = Server::start_on(listener, &config, story_clock.clone()).await;

@@ -44,7 +44,7 @@ impl Doctor<'_> {
             return;
         }
         if seen.member {
-            self.report.fine(format!("{called} can be written to"));
+            self.report.fine(format!("{called}: the bot is in it"));
         } else if self.kind.writes_anywhere(token) {
             let text = format!(
                 "{called}: the bot isn't in it, so a message whose answer was lost may be posted twice"

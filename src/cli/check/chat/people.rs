@@ -1,5 +1,6 @@
 //! The people who decide in the chat.
 
+use super::super::subject::table_of;
 use super::slack::{USERS, has};
 use super::{Doctor, Kind};
 use crate::domain::chat::{ChannelId, ChatUser, NoVoice, Person};
@@ -29,13 +30,13 @@ impl Doctor<'_> {
                 None => return,
                 Some(None) => {
                     let text = format!("{}: there is no account {account}", self.name());
-                    self.report.find(text, "correct `[[person]]`");
+                    self.report.find(text, format!("correct {}", table_of(person, &key)));
                 }
                 Some(Some(user)) => {
                     self.first_meaning(person, (account, &user), store).await;
                     let answer = self.no_voice(&user, rooms).await;
                     let Some(no_voice) = self.read(&what, answer) else { return };
-                    self.voice(account, no_voice);
+                    self.voice(account, no_voice, &table_of(person, &key));
                 }
             }
         }
@@ -53,23 +54,23 @@ impl Doctor<'_> {
         Ok(outside)
     }
 
-    fn voice(&mut self, account: &str, no_voice: Option<NoVoice>) {
+    fn voice(&mut self, account: &str, no_voice: Option<NoVoice>, table: &str) {
         let name = self.name();
         let refused = match no_voice {
             None => return,
             Some(NoVoice::Outsider) => {
                 let text = format!("{name}: {account} is in none of the channels that are told");
-                self.report.warn(text, "invite them, or remove the account from `[[person]]`");
+                self.report.warn(text, format!("invite them, or remove the account from {table}"));
                 return;
             }
-            Some(NoVoice::Guest) => "is a guest",
+            Some(NoVoice::Guest) => "is a guest there",
             Some(NoVoice::Foreigner) => "is of another workspace",
-            Some(NoVoice::Bot) => "is a bot",
-            Some(NoVoice::Deactivated) => "is deactivated",
-            Some(NoVoice::Nobody | NoVoice::Unknown) => "isn't known",
+            Some(NoVoice::Bot) => "is a bot there",
+            Some(NoVoice::Deactivated) => "is deactivated there",
+            Some(NoVoice::Nobody | NoVoice::Unknown) => "isn't known there",
         };
-        let text = format!("{name}: {account} {refused} there, so what they say is refused");
-        self.report.find(text, "correct `[[person]]`, or remove the account from it");
+        let text = format!("{name}: {account} {refused}, so what they say is refused");
+        self.report.find(text, format!("correct {table}, or remove the account from it"));
     }
 
     /// A name means the account that it meant when somebody first spoke with it.
@@ -87,9 +88,10 @@ impl Doctor<'_> {
                     "{}: {account} first meant another account than now, and whoever has the name now speaks for nobody",
                     self.name()
                 );
+                let table = table_of(person, &PlatformName::from(self.name()));
                 self.report.find(
                     text,
-                    "see who that is, and put the present name of whoever is meant into `[[person]]`",
+                    format!("see who that is, and put the present name of whoever is meant into {table}"),
                 );
                 return;
             }

@@ -161,7 +161,7 @@ mod tests {
             |_: &str| Some("-----BEGIN RSA PRIVATE KEY-----\nMIIB\n-----END RSA PRIVATE KEY-----".to_owned());
         let text = config::DEFAULTS.replace("{ env = \"GITLAB_TOKEN\" }", "\"t\"");
         let text = text.replace("{ env = \"GITLAB_WEBHOOK_TOKEN\" }", "\"t\"");
-        let text = text.replace("{ env = \"SLACK_BOT_TOKEN\" }", "\"t\"");
+        let text = text.replace("{ env = \"SLACK_BOT_TOKEN\" }", "\"xoxb-t\"");
         let text = text.replace("{ env = \"MATTERMOST_BOT_TOKEN\" }", "\"t\"");
         let text = text.replace("{ env = \"MATTERMOST_COMMAND_TOKEN\" }", "\"t\"");
         let config = config::parse(&text, Path::new("default.toml"), &secret).expect("a configuration");

@@ -1,22 +1,21 @@
-//! What the people do on the page.
+//! What the people do on the forges.
 
 use super::super::stage::{OUTAGE, Stage};
 use super::super::world::{Forge, Person, Refused};
 use super::view::{Feedback, Scene};
-use super::{Failed, html};
+use super::{Failed, html, said};
 use axum::extract::{Form, Path, State};
-use axum::http::HeaderValue;
 use axum::response::Response;
 use serde::Deserialize;
 
-/// The longest comment, in characters.
-const LONGEST_COMMENT: usize = 10_000;
+/// The longest comment or message, in characters.
+pub(super) const LONGEST_COMMENT: usize = 10_000;
 
 #[derive(Deserialize)]
 pub(super) struct Words {
     #[serde(rename = "as")]
-    by: Person,
-    text: String,
+    pub(super) by: Person,
+    pub(super) text: String,
 }
 
 #[derive(Deserialize)]
@@ -42,18 +41,15 @@ pub(super) async fn comment(
     let text = words.text.replace("\r\n", "\n");
     if text.trim().is_empty() || text.chars().count() > LONGEST_COMMENT {
         let words = format!("A comment has between 1 and {LONGEST_COMMENT} characters.");
-        return answer(&stage, Feedback::warning(forge, words)).await;
+        return answer(&stage, Feedback::warning(forge.key(), words)).await;
     }
     let (feedback, arrived) = match stage.world.on(forge).comment(words.by, &text) {
-        Ok(Some(_)) => (Feedback::nothing(forge), true),
-        Ok(None) => (Feedback::warning(forge, swallowed(forge, &text)), true),
+        Ok(Some(_)) => (Feedback::nothing(forge.key()), true),
+        Ok(None) => (Feedback::warning(forge.key(), swallowed(forge, &text)), true),
         Err(refused) => (refusal(forge, &refused), false),
     };
-    let mut response = answer(&stage, feedback).await?;
-    if arrived {
-        response.headers_mut().insert("HX-Trigger", HeaderValue::from_static("said"));
-    }
-    Ok(response)
+    let response = answer(&stage, feedback).await?;
+    Ok(if arrived { said(response) } else { response })
 }
 
 pub(super) async fn deploy(
@@ -91,21 +87,22 @@ pub(super) async fn lose_hook(
 ) -> Result<Response, Failed> {
     stage.lose_next_hook(forge);
     let text = format!("The next webhook that {} sends will not arrive.", forge.name());
-    answer(&stage, Feedback::notice(forge, text)).await
+    answer(&stage, Feedback::notice(forge.key(), text)).await
 }
 
 pub(super) async fn outage(State(stage): State<Stage>, Path(forge): Path<Forge>) -> Result<Response, Failed> {
     stage.begin_outage(forge);
     let text = format!("{}'s API answers 500 to everything for {} seconds.", forge.name(), OUTAGE.as_secs());
-    answer(&stage, Feedback::notice(forge, text)).await
+    answer(&stage, Feedback::notice(forge.key(), text)).await
 }
 
 async fn tell(stage: &Stage, forge: Forge, done: Result<(), Refused>) -> Result<Response, Failed> {
-    let feedback = done.map_or_else(|refused| refusal(forge, &refused), |()| Feedback::nothing(forge));
+    let feedback = done.map_or_else(|refused| refusal(forge, &refused), |()| Feedback::nothing(forge.key()));
     answer(stage, feedback).await
 }
 
-async fn answer(stage: &Stage, feedback: Feedback) -> Result<Response, Failed> {
+/// The page's parts as they are now, and what is said to the person who did something.
+pub(super) async fn answer(stage: &Stage, feedback: Feedback) -> Result<Response, Failed> {
     Ok(html(Scene::read(stage).await?.update(Some(&feedback))?))
 }
 
@@ -121,5 +118,5 @@ fn swallowed(forge: Forge, text: &str) -> String {
 }
 
 fn refusal(forge: Forge, refused: &Refused) -> Feedback {
-    Feedback::warning(forge, format!("{} says no: {refused}", forge.name()))
+    Feedback::warning(forge.key(), format!("{} says no: {refused}", forge.name()))
 }

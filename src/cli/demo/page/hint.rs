@@ -1,7 +1,8 @@
-//! What to try next on a forge: one sentence, chosen by what has happened so far.
+//! What to try next on a forge or in the channel: one sentence, chosen by what has happened so far.
 
-use super::super::world::{Forge, Said, Shop, State};
+use super::super::world::{Forge, OnSlack, Said, Shop, State};
 use super::view::Trouble;
+use crate::sim::slack::Button;
 
 /// The next thing worth trying.
 pub(crate) fn next(forge: Forge, shop: &dyn Shop, said: &[Said], trouble: &Trouble) -> String {
@@ -89,4 +90,23 @@ fn when_stopped(forge: Forge) -> &'static str {
              start them past the rule, and the ledger says so."
         }
     }
+}
+
+/// The next thing worth trying in the channel.
+pub(crate) fn in_channel(slack: &OnSlack) -> &'static str {
+    let cards = slack.cards();
+    let Some(newest) = cards.last() else {
+        return "Deploy on either forge. What waits for approval is told here.";
+    };
+    let open = |button: &Button| button.action_id == "approve";
+    if !newest.buttons.iter().any(open) {
+        return "The newest card is final, and its thread says who said what. Deploy again and press Reject: a form asks why.";
+    }
+    if newest.seen.contains("1 of 2 from") {
+        return "One of two. bob may press Approve here, or comment on the forge: both count the same.";
+    }
+    if cards.iter().filter(|card| card.buttons.iter().any(open)).count() > 1 {
+        return "Several deployments wait. Write “/deploy blocked”: you get them as a list with buttons of its own.";
+    }
+    "Press Approve as mallory, then as dana: only they see the answer. Then be alice, whose approval counts."
 }

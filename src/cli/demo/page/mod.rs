@@ -4,9 +4,11 @@
 //! is left alone. All of it is served from here: nothing is loaded from elsewhere.
 
 mod acts;
+mod chat;
 mod github;
 mod gitlab;
 mod hint;
+mod slack;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -41,6 +43,10 @@ pub(crate) fn router(stage: Stage) -> Router {
     Router::new()
         .route("/", get(page))
         .route("/pulse", get(pulse))
+        .route("/slack/say", post(chat::say))
+        .route("/slack/press", post(chat::press))
+        .route("/slack/send", post(chat::send))
+        .route("/slack/cancel", post(chat::cancel))
         .route("/{forge}/comment", post(acts::comment))
         .route("/{forge}/deploy", post(acts::deploy))
         .route("/{forge}/lose-hook", post(acts::lose_hook))
@@ -102,6 +108,12 @@ async fn pulse(State(stage): State<Stage>, Query(shown): Query<Seen>) -> Result<
 
 fn html(body: String) -> Response {
     ([(CONTENT_TYPE, "text/html; charset=utf-8")], body).into_response()
+}
+
+/// Tells the page that what was written has arrived, so that its field is emptied.
+fn said(mut response: Response) -> Response {
+    response.headers_mut().insert("HX-Trigger", HeaderValue::from_static("said"));
+    response
 }
 
 fn asset(kind: &'static str, body: &'static str) -> Response {

@@ -3,10 +3,11 @@
 use super::super::ledger::Chain;
 use super::super::markdown;
 use super::super::stage::Stage;
-use super::super::world::{Forge, Person, Request, Said};
+use super::super::world::{CHANNEL, Forge, Person, Request, Said};
 use super::github::{self, Check, Run};
 use super::gitlab::{self, Environment};
 use super::hint;
+use super::slack::{self, Channel, Part};
 use crate::ports::store::StoreError;
 use askama::Template;
 use jiff::Timestamp;
@@ -22,6 +23,8 @@ pub(crate) struct Scene {
     pub(crate) run: Option<Run>,
     /// The pull request's check runs.
     pub(crate) checks: Vec<Check>,
+    /// The channel in the chat.
+    pub(crate) channel: Channel,
     /// The ledger.
     pub(crate) chains: Vec<Chain>,
 }
@@ -32,7 +35,7 @@ pub(crate) struct Side {
     pub(crate) forge: Forge,
     /// Its merge or pull request.
     pub(crate) request: Request,
-    /// The request's threads.
+    /// The request's threads, newest first.
     pub(crate) threads: Vec<Thread>,
     /// What goes wrong at the moment.
     pub(crate) trouble: Trouble,
@@ -106,8 +109,8 @@ struct Bare<'a> {
 /// What is said to the person who pressed something.
 #[derive(Clone, Debug)]
 pub(crate) struct Feedback {
-    /// On which side.
-    forge: Forge,
+    /// On which side: the key of a forge or the chat.
+    place: &'static str,
     /// Worth a warning colour.
     warns: bool,
     /// The sentence.
@@ -116,18 +119,18 @@ pub(crate) struct Feedback {
 
 impl Feedback {
     /// What was wished is done, and is to be seen.
-    pub(crate) fn nothing(forge: Forge) -> Self {
-        Self { forge, warns: false, text: String::new() }
+    pub(crate) fn nothing(place: &'static str) -> Self {
+        Self { place, warns: false, text: String::new() }
     }
 
     /// What is to come.
-    pub(crate) fn notice(forge: Forge, text: String) -> Self {
-        Self { forge, warns: false, text }
+    pub(crate) fn notice(place: &'static str, text: String) -> Self {
+        Self { place, warns: false, text }
     }
 
     /// Why what was wished isn't done.
-    pub(crate) fn warning(forge: Forge, text: String) -> Self {
-        Self { forge, warns: true, text }
+    pub(crate) fn warning(place: &'static str, text: String) -> Self {
+        Self { place, warns: true, text }
     }
 }
 
@@ -139,6 +142,7 @@ impl Scene {
             environments: gitlab::environments(stage),
             run: github::newest_run(stage),
             checks: github::checks(stage),
+            channel: slack::channel(stage),
             chains: stage.ledger().await?,
         })
     }
@@ -182,7 +186,7 @@ fn threads(said: &[Said]) -> Vec<Thread> {
             None => threads.push((&one.thread, Thread { first: comment(one), answers: Vec::new() })),
         }
     }
-    threads.into_iter().map(|(_, thread)| thread).collect()
+    threads.into_iter().rev().map(|(_, thread)| thread).collect()
 }
 
 fn comment(said: &Said) -> Comment {

@@ -125,7 +125,7 @@ fn run_is(t: &mut Teller<'_>, line: &str, (status, conclusion): (&str, Option<&s
 }
 
 /// The newest run's rule was decided on exactly once, like this, and its job has this status.
-fn decided(t: &mut Teller<'_>, line: &str, (word, status): (&str, &str)) -> Told {
+pub(super) fn decided(t: &mut Teller<'_>, line: &str, (word, status): (&str, &str)) -> Told {
     let run = newest(t.world.github.runs());
     let posted = run.as_ref().map(|run| t.world.github.twin.reviews_posted(run.id)).unwrap_or_default();
     let decisions: Vec<_> =

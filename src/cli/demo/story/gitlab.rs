@@ -153,7 +153,7 @@ async fn gitlab_is_out_of_order(t: &mut Teller<'_>) -> Told {
 }
 
 /// The newest production deployment was approved and played once, by the bot.
-fn started_once(t: &mut Teller<'_>, line: &str) -> Told {
+pub(super) fn started_once(t: &mut Teller<'_>, line: &str) -> Told {
     let deployment = t.world.gitlab.newest("production");
     let voters = deployment.map(|d| d.approvals.into_iter().map(|vote| vote.user).collect::<Vec<_>>());
     let seen = (status(t, "production"), plays(t, "production"), voters.unwrap_or_default());
@@ -162,7 +162,7 @@ fn started_once(t: &mut Teller<'_>, line: &str) -> Told {
 }
 
 /// The running job succeeds, and everybody hears of it.
-async fn ends_well(t: &mut Teller<'_>) -> Told {
+pub(super) async fn ends_well(t: &mut Teller<'_>) -> Told {
     t.does("The job succeeds.", |world, now| {
         world.gitlab.finish_jobs(SignedDuration::ZERO, now);
         Ok(())

@@ -1,4 +1,4 @@
-//! The demo's story in the terminal: told as Markdown, and each line checked against what the forges show.
+//! The demo's story in the terminal: told as Markdown, and each line checked against what the forges and the chat show.
 //!
 //! Nothing here waits: the clock is moved by hand, webhooks are delivered when the story says so, and the worker
 //! works until it has nothing left to do.
@@ -6,6 +6,7 @@
 mod github;
 mod gitlab;
 mod scenes;
+mod slack;
 mod teller;
 
 use super::house;
@@ -72,6 +73,7 @@ async fn tell_of(
 
 #[cfg(test)]
 mod tests {
+    use super::super::world::Person;
     use super::*;
 
     #[tokio::test]
@@ -89,6 +91,9 @@ mod tests {
     #[case::no_rule_holds_the_job(without_rule, "the job `deploy` is `waiting`")]
     #[case::github_is_not_heard(|world: &World| world.github.twin.set_hook_faults(deaf()), "posts a card")]
     #[case::the_run_is_done_too_soon(|world: &World| world.github.twin.set_auto_finish(true), "`in_progress`")]
+    #[case::slack_takes_nothing(|world: &World| world.slack.twin.revoke_token(), "has a card of each deployment")]
+    #[case::alice_has_left_slack(|world: &World| world.slack.twin.deactivate(world.slack.id(Person::Alice)), "alice presses **Approve**")]
+    #[case::slack_knows_no_such_command(|world: &World| world.slack.twin.set_command("/other", true), "bob types “/deploy blocked”")]
     #[tokio::test]
     async fn a_line_that_does_not_come_true_ends_the_story_there(
         #[case] spoil: fn(&World),

@@ -1,7 +1,7 @@
 //! What happens, in order.
 
 use super::teller::{Ended, Teller, Told};
-use super::{github, gitlab};
+use super::{github, gitlab, slack};
 use crate::cli::demo::ledger::{self, Chain};
 use crate::cli::demo::world::{BOT, Forge};
 
@@ -9,20 +9,21 @@ use crate::cli::demo::world::{BOT, Forge};
 pub(super) async fn play(t: &mut Teller<'_>) -> Told {
     t.chapter(
         "# Countersign, told in one page",
-        "A simulated GitLab and a simulated GitHub on local ports, the true server and worker against them. Every \
-         line below was checked against what these show.",
+        "A simulated GitLab, GitHub and Slack on local ports, the true server and worker against them. Every line \
+         below was checked against what these show.",
     )?;
     t.print(
         "Production needs two approvals from members of `acme/sre`: alice and bob. mallory is no member.",
     )?;
     gitlab::play(t).await?;
     github::play(t).await?;
+    slack::play(t).await?;
     the_ledger(t).await
 }
 
 async fn the_ledger(t: &mut Teller<'_>) -> Told {
     t.chapter(
-        "## 9. The ledger",
+        "## 11. The ledger",
         "Who decided what, when, in a chain of hashes that shows every later change.",
     )?;
     let store = t.built.app.store.clone();

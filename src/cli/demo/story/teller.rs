@@ -2,7 +2,7 @@
 
 use super::Astray;
 use crate::cli::demo::markdown;
-use crate::cli::demo::world::{BOT, Forge, Person, Refused, Said, World};
+use crate::cli::demo::world::{BOT, Forge, OnSlack, Person, Refused, Said, World};
 use crate::cli::wiring::Built;
 use crate::ports::clock::Clock;
 use crate::ports::store::StoreError;
@@ -78,7 +78,7 @@ impl<'a> Teller<'a> {
         Self { world, built, forge: Forge::GitLab, time, out, line: 0 }
     }
 
-    /// Ends the server and both forges.
+    /// Ends the server, both forges and the chat.
     pub(super) async fn close(self) {
         self.world.stop().await;
         self.built.close().await;
@@ -106,6 +106,12 @@ impl<'a> Teller<'a> {
             self.print(&format!("  > {line}"))?;
         }
         Ok(())
+    }
+
+    /// What is to be seen there, in full.
+    pub(super) fn shows(&mut self, what: &str, seen: &str) -> Told {
+        self.print(&format!("- {what}:"))?;
+        seen.lines().try_for_each(|line| self.print(format!("  > {line}").trim_end()))
     }
 
     /// Time passes, and whatever follows from it happens.
@@ -138,6 +144,19 @@ impl<'a> Teller<'a> {
     ) -> Told {
         self.time.advance(PAUSE);
         let done = act(&self.world, self.now());
+        self.told(what, done.is_ok(), done.err())?;
+        self.settle().await
+    }
+
+    /// Something is done in the channel at this time, which Slack allows.
+    pub(super) async fn chats(
+        &mut self,
+        what: &str,
+        act: impl AsyncFnOnce(&OnSlack) -> Result<(), Refused>,
+    ) -> Told {
+        self.time.advance(PAUSE);
+        let slack = self.world.slack.clone();
+        let done = act(&slack).await;
         self.told(what, done.is_ok(), done.err())?;
         self.settle().await
     }
@@ -214,7 +233,8 @@ impl<'a> Teller<'a> {
         self.time.time()
     }
 
-    fn astray(&self, told: &str, saw: String) -> Ended {
+    /// The story ends here, since this line did not come true.
+    pub(super) fn astray(&self, told: &str, saw: String) -> Ended {
         let saw = if saw == "()" { String::new() } else { saw };
         Ended::Astray(Astray { line: self.line + 1, told: told.to_owned(), saw })
     }

@@ -1,12 +1,15 @@
-//! The simulated world: `acme/shop` on a GitLab and on a GitHub of their own, and what its people do there.
+//! The simulated world: `acme/shop` on a GitLab and on a GitHub of their own, a Slack that is told of both, and what
+//! its people do there.
 
 mod github;
 mod gitlab;
 mod people;
+mod slack;
 
 pub(crate) use github::OnGitHub;
 pub(crate) use gitlab::OnGitLab;
 pub(crate) use people::Person;
+pub(crate) use slack::{CHANNEL, CHAT, OnSlack, written_at};
 
 use crate::sim::clock::Now;
 use jiff::{SignedDuration, Timestamp};
@@ -91,7 +94,7 @@ impl Forge {
     }
 }
 
-/// What a forge answers when it doesn't do what it was asked for.
+/// What a forge or a chat answers when it doesn't do what it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Refused(pub(crate) String);
@@ -214,6 +217,8 @@ pub(crate) struct World {
     pub(crate) gitlab: OnGitLab,
     /// The shop on GitHub.
     pub(crate) github: OnGitHub,
+    /// The workspace on Slack.
+    pub(crate) slack: OnSlack,
 }
 
 impl World {
@@ -227,7 +232,7 @@ impl World {
     /// The same with other requests.
     pub(crate) fn with(now: &Now, on_gitlab: Opening<'_>, on_github: Opening<'_>) -> Self {
         let (gitlab, github) = (OnGitLab::new(now.clone(), on_gitlab), OnGitHub::new(now.clone(), on_github));
-        Self { gitlab, github }
+        Self { gitlab, github, slack: OnSlack::new(now.clone()) }
     }
 
     /// The shop on this forge.
@@ -262,10 +267,11 @@ impl World {
         self.gitlab.twin.waiting_hooks() + self.github.twin.waiting_hooks()
     }
 
-    /// Ends both forges.
+    /// Ends both forges, and the chat.
     pub(crate) async fn stop(&self) {
         self.gitlab.twin.stop().await;
         self.github.twin.stop().await;
+        self.slack.twin.stop().await;
     }
 }
 

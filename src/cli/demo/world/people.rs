@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-/// Who acts, on either forge.
+/// Who acts, on either forge and in the chat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Person {
@@ -56,7 +56,17 @@ impl Person {
             Self::Dana => "dana writes code, and opened both requests.",
             Self::Alice => "alice is a maintainer and may approve.",
             Self::Bob => "bob is a maintainer and may approve; on GitHub he is an administrator too.",
-            Self::Mallory => "mallory may read and comment; no policy names her.",
+            Self::Mallory => {
+                "mallory may read and comment; no policy names her, and nobody has linked her Slack account."
+            }
+        }
+    }
+
+    /// Whether the configuration links their account in the chat to those on the forges.
+    pub(crate) fn is_linked(self) -> bool {
+        match self {
+            Self::Dana | Self::Alice | Self::Bob => true,
+            Self::Mallory => false,
         }
     }
 

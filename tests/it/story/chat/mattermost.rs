@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::sync::Mutex;
 
 /// The twin, with a team, a channel and everybody in it.
 pub(crate) struct OnMattermost {
@@ -19,6 +20,7 @@ pub(crate) struct OnMattermost {
     team: String,
     channel: String,
     users: BTreeMap<&'static str, String>,
+    caught: Mutex<Option<(PostView, String)>>,
 }
 
 impl Opens for OnMattermost {
@@ -30,7 +32,7 @@ impl Opens for OnMattermost {
             PEOPLE.map(|name| (name, mattermost.add_user(name))).into();
         let members: Vec<&str> = users.values().map(String::as_str).collect();
         let channel = mattermost.add_channel(&team, "deploys", &members);
-        Box::new(Self { mattermost, url, team, channel, users })
+        Box::new(Self { mattermost, url, team, channel, users, caught: Mutex::default() })
     }
 }
 
@@ -58,6 +60,10 @@ impl ChatStage for OnMattermost {
 
     fn channel(&self) -> String {
         "mattermost:acme/deploys".to_owned()
+    }
+
+    fn channel_by_id(&self) -> String {
+        format!("mattermost:{}", self.channel)
     }
 
     fn tables(&self, forge: &str, countersign: SocketAddr) -> String {
@@ -179,6 +185,18 @@ impl ChatStage for OnMattermost {
                 let action = json!({ "id": "coffee", "type": "button", "name": "Coffee", "integration": { "url": url, "context": context } });
                 let props = json!({ "attachments": [{ "text": "free coffee", "actions": [action] }] });
                 self.bait(by, victim, NewPost::new("free coffee").props(props)).await?;
+            }
+            ["catches", "the", "button", button] => {
+                let (card, _) = self.card()?;
+                *self.caught.lock().unwrap() = Some((card, (*button).to_owned()));
+            }
+            ["presses", "the", "button", "that", "he", "caught"] => {
+                let caught = self.caught.lock().unwrap().clone();
+                let (card, button) = caught.ok_or("nothing was caught")?;
+                let action =
+                    card.buttons.iter().find(|known| known.name == button).ok_or("no such button")?;
+                let pressed = self.mattermost.press_as_it_was(self.id(by)?, &card, &action.id).await;
+                well(pressed.map_err(|refused| format!("{refused:?}"))?)?;
             }
             ["sends", "a", "form", "that", "was", "never", "opened"] => {
                 let (card, _) = self.card()?;

@@ -45,6 +45,10 @@ pub(crate) trait ChatStage: Send + Sync {
     fn name(&self) -> &'static str;
     /// The channel, as `notify` names it.
     fn channel(&self) -> String;
+    /// The same channel under its other name, where it has two.
+    fn channel_by_id(&self) -> String {
+        self.channel()
+    }
     /// Its table, and `[[person]]` for everybody who is linked to an account of this forge. Commands and buttons are
     /// pointed at Countersign's address.
     fn tables(&self, forge: &str, countersign: SocketAddr) -> String;
@@ -68,6 +72,14 @@ pub(crate) trait ChatStage: Send + Sync {
     fn clear_faults(&self);
     /// Messages can't be edited from now on.
     fn close_edits(&self);
+    /// The configuration with placeholders that only this chat has a meaning for.
+    fn fill(&self, text: &str) -> String {
+        text.to_owned()
+    }
+    /// What is to be seen only here.
+    fn check(&self, _words: &[&str]) -> Result<bool, String> {
+        Ok(false)
+    }
     /// How only this chat behaves.
     fn arrange(&self, words: &[&str]) -> Result<bool, String>;
     /// What somebody does that other chats don't know.
@@ -164,7 +176,7 @@ pub(super) fn told<S: Stage>(world: &mut World<S>, words: &[&str]) -> Result<boo
             }
             chat.told_pings.push((*name).to_owned());
         }
-        _ => return message_told(chat, words),
+        _ => return Ok(message_told(chat, words)? || chat.stage.check(words)?),
     }
     Ok(true)
 }
@@ -251,6 +263,10 @@ pub(super) async fn acted<S: Stage>(world: &mut World<S>, words: &[&str]) -> Res
         [name, "types", text] => stage.types(name, command(text)?, None).await?,
         [name, "types", text, "in", "the", "thread"] => {
             stage.types(name, command(text)?, Some(&chat.newest()?.id)).await?;
+        }
+        [name, "types", text, "in", "the", "thread", "of", "the", "first", "message"] => {
+            let first = chat.roots().into_iter().next().ok_or("there is no message")?;
+            stage.types(name, command(text)?, Some(&first.id)).await?;
         }
         [name, "presses", button] => stage.presses(name, &chat.newest()?, button).await?,
         [name, "presses", button, "of", "the", "first", "message"] => {

@@ -2,6 +2,7 @@
 
 use super::{ChatStage, LINKED, Opens, PEOPLE, Seen};
 use crate::story::stage::{Done, Switches};
+use crate::story::steps::{contains, expect, number};
 use async_trait::async_trait;
 use countersign::sim::clock::HandClock;
 use countersign::sim::faults::{Action, Rule};
@@ -16,6 +17,8 @@ pub(crate) struct OnSlack {
     slack: Slack,
     api_url: String,
     channel: String,
+    /// A second one, which only some environments tell.
+    other: String,
     users: BTreeMap<&'static str, String>,
 }
 
@@ -39,7 +42,8 @@ impl Opens for OnSlack {
         let users: BTreeMap<&'static str, String> = PEOPLE.map(new).into();
         let members: Vec<&str> = users.values().map(String::as_str).collect();
         let channel = slack.add_channel("deploys", &members);
-        Box::new(Self { slack, api_url, channel, users })
+        let other = slack.add_channel("releases", &members);
+        Box::new(Self { slack, api_url, channel, other, users })
     }
 }
 
@@ -139,6 +143,25 @@ impl ChatStage for OnSlack {
 
     fn close_edits(&self) {
         self.slack.set_edit_window(Some(SignedDuration::ZERO));
+    }
+
+    fn fill(&self, text: &str) -> String {
+        text.replace("{other channel}", &self.other)
+    }
+
+    fn check(&self, words: &[&str]) -> Result<bool, String> {
+        let ["the", "other", "channel's", "message", words @ ..] = words else { return Ok(false) };
+        let newest = self.slack.messages_of(&self.other).into_iter().rfind(|m| m.thread_ts.is_none());
+        let newest = seen(newest.ok_or("there is none")?);
+        match words {
+            ["says", part] => contains(&newest.text, part)?,
+            ["has", count, "buttons"] => {
+                let decides = newest.buttons.iter().filter(|button| *button != "Open").count();
+                expect(&decides.to_string(), &number(count)?.to_string())?;
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
     }
 
     fn arrange(&self, words: &[&str]) -> Result<bool, String> {

@@ -1,4 +1,6 @@
-//! The page, in process: its own router before the true server and the simulated forges.
+//! The page, in process: its own router before the true server and the simulated forges and chat.
+
+mod slack;
 
 use super::super::house::{self, House};
 use super::super::story::HandTime;
@@ -93,8 +95,15 @@ impl Played {
 
     /// Presses what the page shows as a button with this label, beside the comments on GitHub.
     async fn press(&self, by: &str, label: &str) -> Answer {
+        self.press_in("<main>", by, label).await
+    }
+
+    /// The same with the first such button behind this place.
+    async fn press_in(&self, place: &str, by: &str, label: &str) -> Answer {
         let page = self.get("/").await.body;
-        let button = page.split("<button").find(|rest| rest.contains(&format!(">{label}</button>"))).unwrap();
+        let behind = page.split_once(place).unwrap().1;
+        let is_it = |rest: &&str| rest.split("</").next().unwrap().ends_with(&format!(">{label}"));
+        let button = format!("hx-post={}", behind.split("hx-post=").find(is_it).unwrap());
         let attribute = |name: &str| button.split(&format!("{name}=")).nth(1).unwrap().to_owned();
         let path = attribute("hx-post").split('"').nth(1).unwrap().to_owned();
         let values = attribute("hx-vals").split('\'').nth(1).unwrap().to_owned();
@@ -106,6 +115,13 @@ impl Played {
         let mut form = vec![("as", by)];
         form.extend(values.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         self.post(&path, &form).await
+    }
+
+    /// The first form that the page shows.
+    async fn form(&self) -> String {
+        let page = self.get("/").await.body;
+        let rest = page.split("name=\"view\" value=\"").nth(1).unwrap();
+        rest.split('"').next().unwrap().to_owned()
     }
 
     /// The page as it is now, in words: elements taken out, blanks folded.
@@ -345,6 +361,11 @@ async fn foreign_text_is_shown_and_never_runs() {
         demo.comment_on(forge, "mallory", HOSTILE).await;
         demo.comment_on(forge, "mallory", "[a](javascript:alert(3)) ![b](https://example.com/b.png)").await;
         demo.comment_on(forge, "mallory", &format!("@countersign approve {HOSTILE}")).await;
+        demo.post("/slack/say", &[("as", "mallory"), ("text", HOSTILE)]).await;
+        demo.post("/slack/say", &[("as", "alice"), ("text", &format!("/deploy approve {HOSTILE}"))]).await;
+        demo.press_in(slack::CHANNEL, "alice", "Reject").await;
+        let view = demo.form().await;
+        demo.post("/slack/send", &[("as", "alice"), ("view", &view), ("reason", HOSTILE)]).await;
         demo.comment_on(forge, "alice", &format!("@countersign reject production {HOSTILE}")).await;
     }
     for page in [demo.get("/").await.body, demo.get("/pulse").await.body] {

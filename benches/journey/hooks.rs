@@ -1,0 +1,87 @@
+//! Hooks of GitLab, of 10 KiB: comments with a command in each.
+
+use crate::load::Kind;
+use crate::world::SIGNING_TOKEN;
+use anyhow::Context as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde_json::json;
+use sha2::Sha256;
+
+/// Size of a hook's body, in bytes.
+const BODY: usize = 10 * 1024;
+/// Comments are spread over so many merge requests.
+const MERGE_REQUESTS: u64 = 1000;
+/// The first comment's and the first merge request's number; in the template they stand for all others.
+const FIRST: (u64, u64) = (1_000_000_001, 1_000_001);
+
+/// Comments on merge requests of one project.
+pub(crate) struct Hooks {
+    /// What stands before, between and behind the two numbers.
+    parts: [String; 3],
+    key: Vec<u8>,
+}
+
+impl Hooks {
+    pub(crate) fn new(project: u64) -> anyhow::Result<Self> {
+        let text = template(project);
+        let (before, rest) = text.split_once(&FIRST.0.to_string()).context("no comment in the template")?;
+        let (between, behind) =
+            rest.split_once(&FIRST.1.to_string()).context("no merge request in the template")?;
+        let key = STANDARD.decode(SIGNING_TOKEN.trim_start_matches("whsec_"))?;
+        Ok(Self { parts: [before, between, behind].map(str::to_owned), key })
+    }
+}
+
+impl Kind for Hooks {
+    fn path(&self) -> &'static str {
+        "/hooks/gitlab"
+    }
+
+    fn body(&self, number: u64) -> String {
+        let [before, between, behind] = &self.parts;
+        let (comment, request) = (FIRST.0 + number, FIRST.1 + number % MERGE_REQUESTS);
+        format!("{before}{comment}{between}{request}{behind}")
+    }
+
+    fn proof(&self, number: u64, at: i64, body: &str) -> anyhow::Result<String> {
+        let id = format!("measured-{number:012}");
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key)?;
+        mac.update(format!("{id}.{at}.").as_bytes());
+        mac.update(body.as_bytes());
+        let signature = STANDARD.encode(mac.finalize().into_bytes());
+        Ok(format!(
+            "user-agent: GitLab/19.2.0\r\ncontent-type: application/json\r\nx-gitlab-event: Note Hook\r\n\
+             idempotency-key: {id}\r\nwebhook-id: {id}\r\nwebhook-timestamp: {at}\r\n\
+             webhook-signature: v1,{signature}\r\n"
+        ))
+    }
+}
+
+/// A Note Hook as GitLab sends it, made long by the merge request's description.
+fn template(project: u64) -> String {
+    let hook = |description: &str| {
+        json!({
+            "object_kind": "note", "event_type": "note", "project_id": project,
+            "user": {"id": 5, "name": "Bob", "username": "bob", "email": "[REDACTED]",
+                "avatar_url": "https://gitlab.example.com/uploads/-/system/user/avatar/5/avatar.png"},
+            "project": {"id": project, "name": "shop", "path_with_namespace": "acme/shop",
+                "web_url": "https://gitlab.example.com/acme/shop", "default_branch": "main"},
+            "object_attributes": {"id": FIRST.0, "note": "@countersign approve production",
+                "noteable_type": "MergeRequest", "author_id": 5, "created_at": "2026-11-21 08:00:00 UTC",
+                "updated_at": "2026-11-21 08:00:00 UTC", "discussion_id": "d1c5b2f0", "commit_id": null,
+                "internal": false, "system": false, "action": "create"},
+            "repository": {"name": "shop", "url": "git@gitlab.example.com:acme/shop.git"},
+            "zz_merge_request": {"id": 7000, "iid": FIRST.1, "title": "Sell more", "state": "opened",
+                "source_branch": "sell-more", "target_branch": "main", "description": description},
+        })
+        .to_string()
+        .replace("zz_merge_request", "merge_request")
+    };
+    let words = "We \"sell\" more, and faster.\n";
+    let empty = hook("").len();
+    let escaped = words.len() + 3;
+    let room = BODY.saturating_sub(empty);
+    hook(&format!("{}{}", words.repeat(room / escaped), "!".repeat(room % escaped)))
+}
