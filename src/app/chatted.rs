@@ -20,11 +20,13 @@ use crate::ports::chat::Presence;
 use crate::ports::failure::Failure;
 use crate::ports::postings::Posting;
 use crate::ports::store::{CommitError, TakenCommand};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
 /// How often a conflict is answered by gathering and deciding again at once.
 const TRIES: u32 = 3;
+/// How long it may take until a message that was posted is kept: a lease, should its process have died.
+const TO_BE_KEPT: SignedDuration = SignedDuration::from_mins(2);
 
 /// Who acts, and where.
 pub struct Actor<'a> {
@@ -237,9 +239,11 @@ impl App {
         let chat = actor.chat.chat.name();
         let found = self.store.posting_at(chat, message).await?;
         if found.is_none() {
-            // It may have been posted a moment ago, and not be kept yet.
+            // It may have been posted a moment ago, and not be kept yet. That is over soon: what is held holds others.
+            let soon = self.clock.now().duration_since(actor.chatted.at) < TO_BE_KEPT;
             let about = self.store.postings_about(&press.offer.subject).await?;
-            if about.iter().any(|posting| posting.channel.chat == *chat && posting.message.is_none()) {
+            let unposted = |posting: &Posting| posting.channel.chat == *chat && posting.message.is_none();
+            if soon && about.iter().any(unposted) {
                 return Err(CommitError::Held.into());
             }
         }

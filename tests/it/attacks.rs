@@ -1,5 +1,6 @@
 //! Attacks, told as tests: what a hostile hook, name or comment could try.
 
+use crate::story::chat::OnMattermost;
 use crate::story::gitlab::World;
 use crate::story::stage::Switches;
 use crate::story::world::ONE_MAINTAINER;
@@ -49,6 +50,26 @@ async fn a_signed_hook_that_names_another_author_changes_nothing() {
         )
         .await;
     world.finish().await;
+}
+
+/// A channel that nothing can be posted in leaves a message that is still to come for ever.
+#[tokio::test]
+async fn a_press_elsewhere_holds_no_channel_while_another_one_cant_be_told() {
+    let policy = format!("{ONE_MAINTAINER}notify = [\"{{channel}}\", \"mattermost:acme/nowhere\"]\n");
+    let mut world = World::in_chat::<OnMattermost>(Some(&policy), &Switches::default()).await;
+    world
+        .tell(
+            r#"dana deploys to production
+            the channel is told "waiting for approval"
+            mallory baits alice with a copy of the card
+            alice sends the form
+            10 minutes pass
+            alice alone is told "doesn't stand on a message of mine"
+            bob approves by the button
+            bob alone is told "was the last one needed"
+            production is running"#,
+        )
+        .await;
 }
 
 #[tokio::test]
