@@ -48,6 +48,19 @@ async fn no_frequent_statement_walks_a_whole_table() {
 }
 
 #[tokio::test]
+async fn whose_turn_it_is_costs_the_same_however_many_others_wait() {
+    let house = House::new();
+    migrate(&house.url()).await.unwrap();
+    for (statement, index) in
+        [(queue::CLEAR_HEADS, "INDEX job_head (lane=? AND key=?)"), (queue::SET_HEADS, "rowid=?")]
+    {
+        let plan = plan(&house, statement).await;
+        assert!(plan.iter().any(|step| step.contains(index)), "{statement}\n{plan:#?}");
+        assert!(!plan.iter().any(|step| step.contains("(lane=?)")), "{statement}\n{plan:#?}");
+    }
+}
+
+#[tokio::test]
 async fn looking_at_the_queue_reads_only_what_it_shows() {
     let house = House::new();
     migrate(&house.url()).await.unwrap();
