@@ -4,6 +4,7 @@ use anyhow::Context as _;
 use countersign::chat::slack::SlackInbound;
 use countersign::cli::wiring::{self, SystemClock};
 use countersign::config;
+use countersign::forge::github::webhook::GitHubInbound;
 use countersign::forge::gitlab::webhook::GitLabInbound;
 use countersign::ports::inbound::{Inbound, Manner, RawDelivery, Received, Rejected};
 use countersign::web::{self, Pulse, Sources, Web};
@@ -57,6 +58,11 @@ async fn run(config: &config::Config, stop: CancellationToken) -> anyhow::Result
         let inbound =
             GitLabInbound::new(gitlab.name.clone(), &gitlab.signing_tokens, gitlab.secret_tokens.clone())?;
         sources.insert(gitlab.name.to_string(), Arc::new(StoresNothing(inbound)));
+    }
+    for github in &config.github {
+        let (name, secrets) = (github.name.clone(), github.webhook_secrets.clone());
+        let inbound = GitHubInbound::new(name, secrets, &github.api_url, github.app_id)?;
+        sources.insert(github.name.to_string(), Arc::new(StoresNothing(inbound)));
     }
     for slack in &config.slack {
         let inbound = SlackInbound::new(slack.name.clone(), slack.signing_secrets.clone(), &slack.api_url)?;

@@ -2,6 +2,7 @@
 //! machine does meets both.
 
 use crate::child::{Child, get};
+use crate::github_hooks::GitHubHooks;
 use crate::hooks::Hooks;
 use crate::load::{Kind, Load, Run};
 use crate::site::Site;
@@ -83,21 +84,68 @@ pub(crate) fn compare<K: Kind + 'static>(
     let site = |how: &str| Site::new(folder, &format!("{how}-{name}"), &world);
     let storing = site("storing")?.serve()?;
     let forgetting = site("forgetting")?.serve_without_storing()?;
-    let mut load = Load::new(kind);
-    let mut done = (Series::default(), Series::default());
+    let mut rivals = [Rival::new(storing, stored), Rival::new(forgetting, forgot)];
+    in_turns(&mut rivals, &world, Load::new(kind), (runs, count))?;
+    let [storing, forgetting] = rivals;
+    Ok((storing.series, forgetting.series))
+}
+
+/// A server of a comparison.
+pub(crate) struct Rival {
+    child: Child,
+    /// What it answers.
+    status: u16,
+    pub(crate) series: Series,
+    /// Resident MiB at their highest.
+    pub(crate) memory: f64,
+}
+
+impl Rival {
+    fn new(child: Child, status: u16) -> Self {
+        Self { child, status, series: Series::default(), memory: 0.0 }
+    }
+}
+
+/// Runs of so many requests, in turns. The first server is the true one, and says that it has stored them all.
+fn in_turns(
+    rivals: &mut [Rival],
+    world: &World,
+    mut load: Load,
+    (runs, count): (u32, usize),
+) -> anyhow::Result<()> {
     let one = |count, status| Sending { count, status, most: MOST };
-    for (child, status) in [(&storing, stored), (&forgetting, forgot)] {
-        Series::default().run(child, &mut load, &one(WARM_UP, status))?;
+    for rival in &*rivals {
+        Series::default().run(&rival.child, &mut load, &one(WARM_UP, rival.status))?;
     }
     until("the server was asked to come back later", || world.is_asked())?;
     world.until_no_calls()?;
     for _ in 0..runs {
-        done.0.run(&storing, &mut load, &one(count, stored))?;
-        done.1.run(&forgetting, &mut load, &one(count, forgot))?;
+        for Rival { child, status, series, memory } in &mut *rivals {
+            series.run(child, &mut load, &one(count, *status))?;
+            *memory = child.memory()?.1;
+        }
     }
-    let kept = stored_by(&storing)?;
-    ensure!(kept == WARM_UP as u64 + u64::from(done.0.sent), "only {kept} requests were stored");
-    Ok(done)
+    if let Some(first) = rivals.first() {
+        let kept = stored_by(&first.child)?;
+        ensure!(kept == WARM_UP as u64 + u64::from(first.series.sent), "only {kept} requests were stored");
+    }
+    Ok(())
+}
+
+/// The true server and the least that can be done with a hook: ours storing, ours not storing, a small row for each
+/// hook, no row.
+pub(crate) fn compare_with_bare(folder: &Path, extent: (u32, usize)) -> anyhow::Result<[Rival; 4]> {
+    let world = World::with_github()?;
+    world.turn_away();
+    let site = |how: &str| Site::new(folder, how, &world);
+    let mut rivals = [
+        Rival::new(site("storing-github")?.serve()?, 202),
+        Rival::new(site("forgetting-github")?.serve_without_storing()?, 200),
+        Rival::new(site("bare-row")?.serve_barely(true)?, 202),
+        Rival::new(site("bare")?.serve_barely(false)?, 202),
+    ];
+    in_turns(&mut rivals, &world, Load::new(GitHubHooks::new()?), extent)?;
+    Ok(rivals)
 }
 
 /// How many deliveries a server says that it has stored.

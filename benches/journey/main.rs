@@ -3,17 +3,19 @@
 //! Every server is a process of its own on a file database; the client and the twins are this one.
 //! Prints one table and asserts nothing about speed. All of it takes some minutes; names pick parts of it.
 //!
-//! * `baseline`: the same server, storing nothing.
+//! * `baseline`: the same server, storing nothing. `bare`: the least that can be done with a hook.
 //! * `site` and `child`: a place for a server, and the server in it.
 //! * `world`: the twin of GitLab. `channel`: the twin of Slack beside it.
-//! * `load`: many connections, and what they send: `hooks`, `commands`.
+//! * `load`: many connections, and what they send: `hooks`, `github_hooks`, `commands`.
 //! * `intake`, `approval`, `press`: what is measured. `table`: how it is told.
 
 mod approval;
+mod bare;
 mod baseline;
 mod channel;
 mod child;
 mod commands;
+mod github_hooks;
 mod hooks;
 mod intake;
 mod load;
@@ -26,7 +28,7 @@ use anyhow::{Context as _, bail};
 use approval::Approvals;
 use commands::Commands;
 use hooks::Hooks;
-use intake::{Compared, Series, Worked};
+use intake::{Compared, Rival, Series, Worked};
 use press::Presses;
 use site::Site;
 use std::fs::File;
@@ -39,6 +41,9 @@ use world::World;
 
 /// The argument that makes this program the server to compare with.
 pub(crate) const BASELINE: &str = "--baseline";
+/// The one that makes it the least of all servers, on the address behind it, with a row for each hook in the file
+/// behind that, if there is one.
+pub(crate) const BARE: &str = "--bare";
 
 /// How much of everything.
 struct Extent {
@@ -67,9 +72,10 @@ const WORK_MOST: Duration = Duration::from_secs(100);
 type Part = fn(&mut Table, &Path, &Extent) -> anyhow::Result<()>;
 
 /// What there is to measure, by the names that pick it.
-const PARTS: [(&str, Part); 6] = [
+const PARTS: [(&str, Part); 7] = [
     ("starts", starts),
     ("hooks", hooks),
+    ("github", github),
     ("commands", commands),
     ("work", work),
     ("approvals", approvals),
@@ -87,6 +93,10 @@ fn main() -> anyhow::Result<()> {
             "--bench" => extent = WHOLE,
             "--quick" => quick = true,
             BASELINE => return baseline::serve(Path::new(&arguments.next().unwrap_or_default())),
+            BARE => {
+                let address = arguments.next().unwrap_or_default();
+                return bare::serve(&address, arguments.next().as_deref());
+            }
             name => match PARTS.iter().find(|(part, _)| *part == name) {
                 Some((_, part)) => picked.push(*part),
                 None => {
@@ -152,6 +162,27 @@ fn hooks(table: &mut Table, folder: &Path, extent: &Extent) -> anyhow::Result<()
     let what = Compared { name: "hooks", world, kind, statuses: (202, 200) };
     let (storing, forgetting) = intake::compare(folder, what, extent.runs, extent.requests_per_run)?;
     tell_intake(table, "10 KiB hooks", (&storing, &forgetting));
+    Ok(())
+}
+
+fn github(table: &mut Table, folder: &Path, extent: &Extent) -> anyhow::Result<()> {
+    let rivals = intake::compare_with_bare(folder, (extent.runs, extent.requests_per_run))?;
+    let [storing, forgetting, row, none] = &rivals;
+    let named = [
+        ("stored", storing),
+        ("verified alone", forgetting),
+        ("bare, a row each", row),
+        ("bare, none", none),
+    ];
+    for (how, Rival { series, memory, .. }) in named {
+        let what = format!("14 KiB hooks {how}");
+        table.row(&what, format!("{:.0} /s", series.rate()), "");
+        table.times(&what, &series.latencies);
+        table.row(&format!("{what}: CPU for each"), format!("{:.0} µs", series.cpu_per_request()), "");
+        table.row(&format!("{what}: memory at its highest"), format!("{memory:.1} MiB"), "");
+    }
+    table.ratio("rate, stored to bare with a row each", storing.series.rate(), row.series.rate());
+    table.ratio("rate, verified alone to bare with none", forgetting.series.rate(), none.series.rate());
     Ok(())
 }
 

@@ -32,6 +32,16 @@ impl Site {
         self.start(command.arg(crate::BASELINE).arg(&self.config))
     }
 
+    /// The least that can be done with a hook, with or without a row for each.
+    pub(crate) fn serve_barely(&self, storing: bool) -> anyhow::Result<Child> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args([crate::BARE, &self.address.to_string()]);
+        if storing {
+            command.arg(self.config.with_extension("db"));
+        }
+        self.start(&mut command)
+    }
+
     fn start(&self, command: &mut Command) -> anyhow::Result<Child> {
         Child::start(command, self.address, &self.config.with_extension("log"))
     }

@@ -1,10 +1,12 @@
 //! The twin that the servers talk to, and their configuration.
 
 use crate::channel::Channel;
+use crate::github_hooks::SECRET;
 use anyhow::{Context as _, ensure};
 use countersign::cli::wiring::SystemClock;
 use countersign::ports::clock::Clock as _;
 use countersign::sim::faults::{Action, Rule};
+use countersign::sim::github::{App, GitHub};
 use countersign::sim::gitlab::{
     ApprovalRule, DeploymentId, DeploymentView, GitLab, Iid, JobId, JobSpec, Level, NewHook, NewPipeline,
     NoteId, NoteView, ProjectId, ProtectedEnvironment, UserId,
@@ -33,6 +35,8 @@ pub(crate) struct World {
     pub(crate) project: ProjectId,
     /// Where deployments are announced, if anywhere.
     pub(crate) channel: Option<Channel>,
+    /// Another forge beside it, whose hooks are signed with [`SECRET`].
+    github: Option<(GitHub, App)>,
     url: String,
     token: String,
     dana: UserId,
@@ -63,7 +67,7 @@ impl World {
         gitlab.protect_environment(project, production.rule(ApprovalRule::user(bot)));
         gitlab.set_auto_finish(true);
         let token = gitlab.add_token(bot, &["api"]);
-        Ok(Self { gitlab, project, channel: None, url, token, dana, bob, runtime })
+        Ok(Self { gitlab, project, channel: None, github: None, url, token, dana, bob, runtime })
     }
 
     /// The same, with a channel of Slack in which deployments are announced.
@@ -73,17 +77,35 @@ impl World {
         Ok(world)
     }
 
+    /// The same, with a GitHub beside it.
+    pub(crate) fn with_github() -> anyhow::Result<Self> {
+        let mut world = Self::new()?;
+        let github = GitHub::new(Arc::new(|| SystemClock.now()));
+        world.runtime.block_on(github.start())?;
+        let app = github.register_app(BOT);
+        world.github = Some((github, app));
+        Ok(world)
+    }
+
     /// Writes the configuration of a server that listens there, with its database beside the file.
     pub(crate) fn configure(&self, file: &Path, listen: SocketAddr) -> anyhow::Result<()> {
         let database = file.with_extension("db");
         let database = database.to_str().context("the folder's name is not UTF-8")?;
         let (url, token) = (&self.url, &self.token);
         let channel = self.channel.as_ref().map(Channel::configuration).unwrap_or_default();
+        let github = self.github.iter().map(|(github, app)| {
+            let (url, id, key) = (github.url(), app.id, &app.private_key_pem);
+            format!(
+                "[[github]]\napi_url = '{url}'\napp_id = {id}\nprivate_key = '''\n{key}'''\n\
+                 webhook_secrets = ['{SECRET}']\n"
+            )
+        });
+        let github: String = github.collect();
         let text = format!(
             "[server]\nlisten = '{listen}'\n[store]\nurl = 'sqlite:{database}'\n\
              [[gitlab]]\nurl = '{url}'\ntoken = '{token}'\nsigning_tokens = ['{SIGNING_TOKEN}']\npoll = '60s'\n\
              [[environment]]\non = 'gitlab'\nproject = 'acme/**'\nname = 'production'\ngate = 'native'\n\
-             required_approval_count = 1\ndeploy_access_levels = [{{ access_level = 'maintainer' }}]\n{channel}"
+             required_approval_count = 1\ndeploy_access_levels = [{{ access_level = 'maintainer' }}]\n{channel}{github}"
         );
         Ok(std::fs::write(file, text)?)
     }
@@ -91,15 +113,16 @@ impl World {
     /// Everybody is asked to come back in an hour, so that a worker has nothing to do.
     pub(crate) fn turn_away(&self) {
         self.channel.iter().for_each(Channel::turn_away);
-        self.gitlab.add_fault(Rule::new("", Action::TooManyRequests { retry_after: Some(3600) }));
+        let away = Rule::new("", Action::TooManyRequests { retry_after: Some(3600) });
+        self.github.iter().for_each(|(github, _)| github.add_fault(away.clone()));
+        self.gitlab.add_fault(away);
     }
 
-    /// Whether somebody came and was turned away: of the channel's Slack if there is one, else of GitLab.
+    /// Whether somebody came to every twin and was turned away.
     pub(crate) fn is_asked(&self) -> bool {
-        match &self.channel {
-            Some(channel) => !channel.slack.requests().is_empty(),
-            None => !self.gitlab.requests().is_empty(),
-        }
+        !self.gitlab.requests().is_empty()
+            && self.channel.iter().all(|channel| !channel.slack.requests().is_empty())
+            && self.github.iter().all(|(github, _)| !github.requests().is_empty())
     }
 
     /// Hooks go to this server alone, each when it arises or, held, when [`World::deliver`] is called.
@@ -167,7 +190,8 @@ impl World {
     /// How many calls were made.
     fn calls(&self) -> usize {
         let chat = self.channel.as_ref().map_or(0, |channel| channel.slack.requests().len());
-        self.gitlab.requests().len() + chat
+        let github = self.github.as_ref().map_or(0, |(github, _)| github.requests().len());
+        self.gitlab.requests().len() + chat + github
     }
 
     /// Returns once no hook waits and no call has come for a while.

@@ -406,7 +406,7 @@ pub trait Store: Postings {
         why: &str,
         uncounted: bool,
     ) -> Result<(), StoreError>;
-    /// When the next job that is not due yet becomes due, or the next lease ends.
+    /// When the next job that is not due yet becomes due, or the next lease or pause ends.
     async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError>;
     /// How much waits, and since when.
     async fn backlog(&self, now: Timestamp) -> Result<Backlog, StoreError>;

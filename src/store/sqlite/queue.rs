@@ -15,11 +15,14 @@ use std::collections::BTreeSet;
 const INSERT_ALL: &str = "INSERT INTO job (lane, key, forge, work, run_at, ordered_at, created_at) \
     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6 \
     FROM json_each($1) ORDER BY json_each.key";
-/// [`sql::job::CLEAR_HEAD`] for many: `$1` is an array of pairs of lane and key.
-pub(super) const CLEAR_HEADS: &str = "UPDATE job SET head = FALSE WHERE head \
-    AND (lane, key) IN (SELECT value ->> 0, value ->> 1 FROM json_each($1))";
+/// [`sql::job::CLEAR_HEAD`] for many: `$1` is an array of pairs of lane and key. A head whose turn it stays is left
+/// alone. CROSS JOIN, so that each pair is looked up; the planner would walk through all heads of the lane.
+pub(super) const CLEAR_HEADS: &str = "UPDATE job SET head = FALSE WHERE id IN (SELECT h.id \
+    FROM json_each($1) w CROSS JOIN job h ON h.lane = w.value ->> 0 AND h.key = w.value ->> 1 AND h.head \
+    WHERE h.id IS NOT (SELECT id FROM job WHERE lane = h.lane AND key = h.key AND NOT dead \
+        ORDER BY ordered_at, id LIMIT 1))";
 /// [`sql::job::SET_HEAD`] for many.
-pub(super) const SET_HEADS: &str = "UPDATE job SET head = TRUE WHERE id IN (SELECT \
+pub(super) const SET_HEADS: &str = "UPDATE job SET head = TRUE WHERE NOT head AND id IN (SELECT \
     (SELECT id FROM job WHERE lane = w.value ->> 0 AND key = w.value ->> 1 AND NOT dead \
         ORDER BY ordered_at, id LIMIT 1) \
     FROM json_each($1) w)";

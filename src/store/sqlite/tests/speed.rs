@@ -23,6 +23,7 @@ async fn no_frequent_statement_walks_a_whole_table() {
         queue::CLEAR_HEADS,
         sql::job::OTHERS,
         sql::job::NEXT_DUE,
+        sql::job::NEXT_UNPAUSED,
         sql::delivery::FORGET,
         sql::delivery::FORGET_HEARD,
         sql::deployment::CHAINS_IN,
@@ -45,6 +46,21 @@ async fn no_frequent_statement_walks_a_whole_table() {
     let lease = plan(&house, queue::LEASE).await;
     assert!(lease.iter().any(|step| step.contains("job_due (lane=? AND run_at<?)")), "{lease:#?}");
     assert!(!lease.iter().any(|step| step.contains("TEMP B-TREE")), "{lease:#?}");
+}
+
+#[tokio::test]
+async fn whose_turn_it_is_costs_the_same_however_many_others_wait() {
+    let house = House::new();
+    migrate(&house.url()).await.unwrap();
+    for (statement, index) in
+        [(queue::CLEAR_HEADS, "INDEX job_head (lane=? AND key=?)"), (queue::SET_HEADS, "rowid=?")]
+    {
+        let plan = plan(&house, statement).await;
+        assert!(plan.iter().any(|step| step.contains(index)), "{statement}\n{plan:#?}");
+        assert!(!plan.iter().any(|step| step.contains("(lane=?)")), "{statement}\n{plan:#?}");
+    }
+    let pauses = plan(&house, sql::job::NEXT_UNPAUSED).await;
+    assert_eq!(pauses.len(), 1, "only pauses are looked at: {pauses:#?}");
 }
 
 #[tokio::test]
