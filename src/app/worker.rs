@@ -46,8 +46,10 @@ const PATIENCE: SignedDuration = SignedDuration::from_mins(2);
 const MOST_PATIENT: u32 = 4;
 /// How many jobs run at once.
 const CONCURRENT: u32 = 16;
-/// The idle worker looks at the queue at least this often, whatever it was told.
+/// The idle worker looks at the queue at least this often, whatever it was told…
 const IDLE: Duration = Duration::from_secs(5);
+/// …and at most this often for what came from outside: a flood of deliveries costs few looks.
+const BREATH: Duration = Duration::from_millis(5);
 
 /// A job in hand, with the time it has left.
 #[derive(Debug)]
@@ -87,12 +89,14 @@ impl Task {
 pub struct Worker {
     app: App,
     wake: Arc<Notify>,
+    /// Told when a job has ended, and what it wrote is there.
+    ended: Arc<Notify>,
 }
 
 impl Worker {
     /// A worker over these use cases; `wake` is told whenever a job may have become due.
     pub fn new(app: App, wake: Arc<Notify>) -> Self {
-        Self { app, wake }
+        Self { app, wake, ended: Arc::default() }
     }
 
     /// Works until told to stop; then finishes what runs.
@@ -100,6 +104,7 @@ impl Worker {
         let tracker = TaskTracker::new();
         let places = Arc::new(Semaphore::new(CONCURRENT as usize));
         while !stop.is_cancelled() {
+            let looked = Instant::now();
             let free = u32::try_from(places.available_permits()).unwrap_or(CONCURRENT);
             let leased = if free == 0 { Vec::new() } else { self.lease(free).await };
             let idle = leased.is_empty();
@@ -109,11 +114,11 @@ impl Worker {
                 tracker.spawn(async move {
                     worker.work(job).await;
                     drop(place);
-                    worker.wake.notify_one();
+                    worker.ended.notify_one();
                 });
             }
             if idle {
-                self.rest(&stop).await;
+                self.rest(looked, &stop).await;
             }
         }
         tracker.close();
@@ -151,17 +156,23 @@ impl Worker {
     }
 
     /// Until woken, or until the next job is due.
-    async fn rest(&self, stop: &CancellationToken) {
+    async fn rest(&self, looked: Instant, stop: &CancellationToken) {
         let now = self.app.clock.now();
         let until = match self.app.store.next_due(now).await {
             Ok(Some(due)) => Duration::try_from(due.duration_since(now)).unwrap_or_default().min(IDLE),
             Ok(None) | Err(_) => IDLE,
         };
         tokio::select! {
-            () = self.wake.notified() => {}
+            () = self.ended.notified() => {}
+            () = self.woken(looked + BREATH) => {}
             () = stop.cancelled() => {}
             () = tokio::time::sleep(until.max(Duration::from_millis(10))) => {}
         }
+    }
+
+    async fn woken(&self, soonest: Instant) {
+        self.wake.notified().await;
+        tokio::time::sleep_until(soonest).await;
     }
 
     /// Everything that is logged meanwhile tells the job, and the delivery that it follows from.

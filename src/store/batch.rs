@@ -140,6 +140,12 @@ impl<'a> Fresh<'a> {
         Self { deliveries, is_new }
     }
 
+    /// `known`: source and id of those that are there already.
+    pub(super) fn besides(deliveries: &'a [NewDelivery], known: &HashSet<(String, String)>) -> Self {
+        let ids = deliveries.iter().map(|one| (one.source.clone(), one.id.clone()));
+        Self::of(deliveries, ids.filter(|id| !known.contains(id)).collect())
+    }
+
     fn iter(&self) -> impl Iterator<Item = &'a NewDelivery> {
         self.deliveries.iter().zip(&self.is_new).filter_map(|(one, new)| new.then_some(one))
     }

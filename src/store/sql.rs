@@ -66,10 +66,12 @@ pub(super) mod job {
     pub(crate) const DUE_SINCE: &str =
         "SELECT MIN(run_at) FROM job WHERE head AND lane = $1 AND run_at <= $2";
 
-    pub(crate) const NEXT_DUE: &str = "SELECT MIN(run_at) FROM job WHERE NOT dead AND run_at > $1";
-    /// Due jobs of a paused forge become due when the pause ends. Whether there are any isn't asked: looking for them
-    /// walks through all that wait, at every wake, and one look too many costs nothing.
-    pub(crate) const NEXT_UNPAUSED: &str = "SELECT MIN(until) FROM pause WHERE until > $1";
+    /// Whatever may change whose turn it is: jobs at the head of their queue, and leases. (`job_wake` is for these
+    /// alone, so that the many that wait behind a head cost nothing.) A paused forge's jobs become due when the pause
+    /// ends; whether it has any isn't asked, since one look too many costs nothing.
+    pub(crate) const NEXT_DUE: &str = "SELECT MIN(at) FROM ( \
+        SELECT MIN(run_at) AS at FROM job WHERE (head OR lease_until IS NOT NULL) AND run_at > $1 \
+        UNION ALL SELECT MIN(until) FROM pause WHERE until > $1) soonest";
     pub(crate) const DEPTH: &str = "SELECT \
         COUNT(*) FILTER (WHERE NOT dead AND (run_at <= $1 OR lease_until > $1)) AS due, \
         COUNT(*) FILTER (WHERE NOT dead AND run_at > $1 AND (lease_until IS NULL OR lease_until <= $1)) AS later, \

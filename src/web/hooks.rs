@@ -7,7 +7,7 @@ use crate::app::intake::{NotTaken, Taken};
 use crate::ports::inbound::{Manner, RawDelivery, Rejected};
 use crate::ports::store::Accepted;
 use axum::Json;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
@@ -104,12 +104,13 @@ impl Web {
     }
 
     /// The whole body, within its limits of size and time.
-    async fn read(&self, headers: &HeaderMap, body: Body, limits: BodyLimits) -> Result<Vec<u8>, Refused> {
+    async fn read(&self, headers: &HeaderMap, body: Body, limits: BodyLimits) -> Result<Bytes, Refused> {
         let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-        if announced.is_some_and(|bytes: usize| bytes > limits.largest) {
+        let announced: usize = announced.unwrap_or_default();
+        if announced > limits.largest {
             return Err(Refused::TooLarge(limits.largest));
         }
-        let reading = collect(body, limits, &self.large);
+        let reading = collect(body, announced, limits, &self.large);
         let time = limits.time;
         tokio::time::timeout(time, reading).await.unwrap_or(Err(Refused::TooSlow(time.as_secs())))
     }
@@ -121,23 +122,39 @@ fn raw(headers: &HeaderMap) -> Vec<(String, Vec<u8>)> {
 }
 
 /// Counts what really comes, whatever was announced. Large bodies wait for one of few places, so that
-/// senders who have proved nothing yet can't fill the memory.
-async fn collect(mut body: Body, limits: BodyLimits, large: &Semaphore) -> Result<Vec<u8>, Refused> {
-    let mut bytes = Vec::new();
+/// senders who have proved nothing yet can't fill the memory. What comes in one piece isn't copied.
+async fn collect(
+    mut body: Body,
+    announced: usize,
+    limits: BodyLimits,
+    large: &Semaphore,
+) -> Result<Bytes, Refused> {
+    let mut first = Bytes::new();
+    let mut whole = Vec::new();
     let mut place = None;
     while let Some(frame) =
         std::future::poll_fn(|context| axum::body::HttpBody::poll_frame(Pin::new(&mut body), context)).await
     {
         let Ok(data) = frame.map_err(|_| Refused::BrokenOff)?.into_data() else { continue };
-        if bytes.len() + data.len() > limits.largest {
+        let length = first.len() + whole.len() + data.len();
+        if length > limits.largest {
             return Err(Refused::TooLarge(limits.largest));
         }
-        if place.is_none() && bytes.len() + data.len() > limits.small {
+        if place.is_none() && length > limits.small {
             place = Some(large.acquire().await.map_err(|_| Refused::NotStored)?);
         }
-        bytes.extend_from_slice(&data);
+        if first.is_empty() && whole.is_empty() {
+            first = data;
+            continue;
+        }
+        if whole.is_empty() {
+            // What was only announced is believed as far as it costs little.
+            whole.reserve(length.max(announced.min(limits.small)));
+            whole.extend_from_slice(&std::mem::take(&mut first));
+        }
+        whole.extend_from_slice(&data);
     }
-    Ok(bytes)
+    Ok(if whole.is_empty() { first } else { Bytes::from(whole) })
 }
 
 impl From<&Refused> for Arrival {

@@ -81,7 +81,7 @@ impl Receiver {
     /// Reads a verified body; an error is a sentence for whoever set up the hook.
     pub(super) fn read(&self, delivery: Delivery<'_>) -> Result<Said, String> {
         let text = std::str::from_utf8(delivery.body).map_err(|_| "the body is not UTF-8".to_owned())?;
-        let Head { action } = parse(text)?;
+        let action = action(text)?;
         let Some(kind) = Kind::of(delivery.event, action.as_deref().unwrap_or_default()) else {
             return Ok(Said::Nothing(unheard(delivery.event)));
         };
@@ -252,6 +252,16 @@ fn parse<T: DeserializeOwned>(text: &str) -> Result<T, String> {
              is it cut, or did something on the way change it?"
         )
     })
+}
+
+/// What happened. GitHub writes it first: the whole body is read for it only if somebody on the way has sorted it.
+fn action(text: &str) -> Result<Option<String>, String> {
+    let behind = text.trim_start().strip_prefix(r#"{"action":"#);
+    let first = behind.and_then(|behind| serde_json::Deserializer::from_str(behind).into_iter().next());
+    match first {
+        Some(Ok(action)) => Ok(Some(action)),
+        Some(Err(_)) | None => parse(text).map(|Head { action }| action),
+    }
 }
 
 #[derive(Deserialize)]

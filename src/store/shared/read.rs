@@ -16,12 +16,8 @@ use jiff::Timestamp;
 type Answer<T> = Result<T, StoreError>;
 
 pub(super) async fn next_due(connection: &mut Connection, now: Timestamp) -> Answer<Option<Timestamp>> {
-    let mut earliest: Option<i64> = None;
-    for statement in [sql::job::NEXT_DUE, sql::job::NEXT_UNPAUSED] {
-        let query = query_scalar::<Option<i64>>(statement).bind(millis(now));
-        let at = query.fetch_one(&mut *connection).await.map_err(fault)?;
-        earliest = earliest.into_iter().chain(at).min();
-    }
+    let query = query_scalar::<Option<i64>>(sql::job::NEXT_DUE).bind(millis(now));
+    let earliest = query.fetch_one(connection).await.map_err(fault)?;
     earliest.map(time).transpose()
 }
 

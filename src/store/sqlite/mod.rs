@@ -86,6 +86,9 @@ impl Store for SqliteStore {
     }
 
     async fn lease(&self, now: Timestamp, lease_for: SignedDuration, limit: u32) -> Answer<Vec<LeasedJob>> {
+        if !queue::is_due(&mut *self.reader().await?, now).await? {
+            return Ok(Vec::new());
+        }
         let until =
             now.saturating_add(lease_for).map_err(|error| StoreError::Unavailable(error.to_string()))?;
         let wanted = Wanted { now, until, limit, token: self.clock.new_id() };

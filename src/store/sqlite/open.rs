@@ -111,14 +111,17 @@ async fn readers(file: &Path) -> Result<SqlitePool, OpenError> {
     SqlitePoolOptions::new()
         .max_connections(READERS)
         .acquire_timeout(BUSY_TIMEOUT)
+        // A connection to a file doesn't break off, and asking whether it has costs as much as a question.
+        .test_before_acquire(false)
         .connect_with(options)
         .await
         .map_err(database)
 }
 
-const MIGRATIONS: [(&str, &str); 2] = [
+const MIGRATIONS: [(&str, &str); 3] = [
     ("start", include_str!("migrations/0001_start.sql")),
     ("chats", include_str!("migrations/0002_chats.sql")),
+    ("wake", include_str!("migrations/0003_wake.sql")),
 ];
 
 async fn bring_up_to_date(connection: &mut SqliteConnection) -> Result<(), OpenError> {

@@ -1,6 +1,6 @@
 //! The queue of jobs as only SQLite takes it: many rows as one JSON array, leases without locks.
 
-use super::dialect::{query, query_as};
+use super::dialect::{query, query_as, query_scalar};
 use super::fault::fault;
 use super::jobs::choose_head;
 use crate::ports::store::{Lane, LeasedJob, NewJob, StoreError};
@@ -11,30 +11,34 @@ use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnection;
 use std::collections::BTreeSet;
 
-/// Rows as a JSON array.
-const INSERT_ALL: &str = "INSERT INTO job (lane, key, forge, work, run_at, ordered_at, created_at) \
-    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6 \
-    FROM json_each($1) ORDER BY json_each.key";
-/// [`sql::job::CLEAR_HEAD`] for many: `$1` is an array of pairs of lane and key. A head whose turn it stays is left
-/// alone. CROSS JOIN, so that each pair is looked up; the planner would walk through all heads of the lane.
-pub(super) const CLEAR_HEADS: &str = "UPDATE job SET head = FALSE WHERE id IN (SELECT h.id \
-    FROM json_each($1) w CROSS JOIN job h ON h.lane = w.value ->> 0 AND h.key = w.value ->> 1 AND h.head \
-    WHERE h.id IS NOT (SELECT id FROM job WHERE lane = h.lane AND key = h.key AND NOT dead \
-        ORDER BY ordered_at, id LIMIT 1))";
-/// [`sql::job::SET_HEAD`] for many.
-pub(super) const SET_HEADS: &str = "UPDATE job SET head = TRUE WHERE NOT head AND id IN (SELECT \
-    (SELECT id FROM job WHERE lane = w.value ->> 0 AND key = w.value ->> 1 AND NOT dead \
-        ORDER BY ordered_at, id LIMIT 1) \
-    FROM json_each($1) w)";
+/// Jobs that carry no mark, in their order; then whose turn it is in their queues. JSON arrays: `$3` rows of `job`, `$4`
+/// pairs of lane and key. A head whose turn it stays is left alone. CROSS JOIN, so that each pair is looked up; the
+/// planner would walk through all heads of the lane.
+macro_rules! insert_all {
+    () => {
+        "INSERT INTO job (lane, key, forge, work, run_at, ordered_at, created_at) \
+            SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6 \
+            FROM json_each($3) ORDER BY json_each.key; \
+        UPDATE job SET head = FALSE WHERE id IN (SELECT h.id \
+            FROM json_each($4) w CROSS JOIN job h ON h.lane = w.value ->> 0 AND h.key = w.value ->> 1 AND h.head \
+            WHERE h.id IS NOT (SELECT id FROM job WHERE lane = h.lane AND key = h.key AND NOT dead \
+                ORDER BY ordered_at, id LIMIT 1)); \
+        UPDATE job SET head = TRUE WHERE NOT head AND id IN (SELECT \
+            (SELECT id FROM job WHERE lane = w.value ->> 0 AND key = w.value ->> 1 AND NOT dead \
+                ORDER BY ordered_at, id LIMIT 1) \
+            FROM json_each($4) w)"
+    };
+}
+pub(super) use insert_all;
 
-/// Writes jobs that carry no mark, in their order, each with the time of its writing.
-pub(super) async fn insert_all(
-    connection: &mut SqliteConnection,
-    jobs: &[(Timestamp, NewJob)],
-) -> Result<(), StoreError> {
-    if jobs.is_empty() {
-        return Ok(());
-    }
+/// What [`insert_all`] writes, as JSON.
+pub(super) struct Rows {
+    pub(super) jobs: String,
+    pub(super) turns: String,
+}
+
+/// Rows for jobs, each with the time of its writing.
+pub(super) fn rows(jobs: &[(Timestamp, NewJob)]) -> Result<Rows, StoreError> {
     let mut rows = Vec::with_capacity(jobs.len());
     for (at, job) in jobs {
         let (run_at, order, at) = (millis(job.run_at), millis(job.order), millis(*at));
@@ -42,13 +46,19 @@ pub(super) async fn insert_all(
         rows.push(json!([job.lane.priority(), job.key, job.platform.as_str(), work, run_at, order, at]));
     }
     let turns: BTreeSet<_> = jobs.iter().map(|(_, job)| (job.lane.priority(), job.key.as_str())).collect();
-    let turns = json(&turns)?;
-    for (statement, rows) in
-        [(INSERT_ALL, &Value::from(rows).to_string()), (CLEAR_HEADS, &turns), (SET_HEADS, &turns)]
-    {
-        query(statement).bind(rows).execute(&mut *connection).await.map_err(fault)?;
-    }
-    Ok(())
+    Ok(Rows { jobs: Value::from(rows).to_string(), turns: json(&turns)? })
+}
+
+/// Is there anything to lease at `$1`? Asked of a connection that only reads: most looks find nothing, and the one that
+/// writes has deliveries to store.
+pub(super) const IS_DUE: &str = "SELECT EXISTS (SELECT 1 FROM job h \
+    WHERE (h.head OR h.lease_until IS NOT NULL) AND h.head AND h.run_at <= $1 \
+    AND h.forge NOT IN (SELECT forge FROM pause WHERE until > $1) \
+    AND NOT EXISTS (SELECT 1 FROM job o \
+        WHERE o.lane = h.lane AND o.key = h.key AND o.lease_until IS NOT NULL AND o.lease_until > $1))";
+
+pub(super) async fn is_due(connection: &mut SqliteConnection, now: Timestamp) -> Result<bool, StoreError> {
+    query_scalar(IS_DUE).bind(millis(now)).fetch_one(connection).await.map_err(fault)
 }
 
 /// One lane: `$1` lane, `$2` now, `$3` end of the lease, `$4` token of this call, `$5` limit.

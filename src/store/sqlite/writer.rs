@@ -103,10 +103,14 @@ where
         done = Err(error.into());
     }
     if done.is_err() {
-        // It fails when SQLite was faster; what the caller should read is the first error.
-        let _ = run(connection, "ROLLBACK").await;
+        roll_back(connection).await;
     }
     done
+}
+
+/// After a failure, which is what the caller should read: this fails when SQLite was faster.
+pub(super) async fn roll_back(connection: &mut SqliteConnection) {
+    let _ = run(connection, "ROLLBACK").await;
 }
 
 async fn run(connection: &mut SqliteConnection, statement: &'static str) -> Result<(), StoreError> {
