@@ -3,6 +3,7 @@
 use crate::ports::inbound::Rejected;
 use axum::Json;
 use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use std::any::Any;
@@ -31,6 +32,9 @@ pub(super) enum Refused {
     /// 413.
     #[error("the request's body is larger than {0} bytes")]
     TooLarge(usize),
+    /// 429, and after how many seconds to come back.
+    #[error("too many requests that prove nothing came from this address; come back in {0} seconds")]
+    TooMany(u64),
     /// 503: the cause goes to the log, not to whoever asked.
     #[error("the delivery can't be stored now; send it again later")]
     NotStored,
@@ -51,6 +55,7 @@ impl Refused {
             Self::Delivery(Rejected::Unreadable(_)) | Self::BrokenOff => StatusCode::BAD_REQUEST,
             Self::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::NotStored | Self::StoreFailed | Self::NoWorker => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -63,7 +68,11 @@ struct Body {
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        (self.status(), Json(Body { error: self.to_string() })).into_response()
+        let mut response = (self.status(), Json(Body { error: self.to_string() })).into_response();
+        if let Self::TooMany(seconds) = self {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        response
     }
 }
 

@@ -106,6 +106,7 @@ pub(super) enum Arrival {
     Unreadable,
     TooLarge,
     TooSlow,
+    Limited,
     NotStored,
 }
 
@@ -114,9 +115,12 @@ impl Arrival {
     pub(super) fn is_heard(self) -> bool {
         match self {
             Self::Stored | Self::Duplicate | Self::Ignored => true,
-            Self::Unauthenticated | Self::Unreadable | Self::TooLarge | Self::TooSlow | Self::NotStored => {
-                false
-            }
+            Self::Unauthenticated
+            | Self::Unreadable
+            | Self::TooLarge
+            | Self::TooSlow
+            | Self::Limited
+            | Self::NotStored => false,
         }
     }
 
@@ -130,6 +134,7 @@ impl Arrival {
             Self::Unreadable => "unreadable",
             Self::TooLarge => "too_large",
             Self::TooSlow => "too_slow",
+            Self::Limited => "limited",
             Self::NotStored => "not_stored",
         }
     }

@@ -2,6 +2,8 @@
 
 use super::error::Refused;
 use super::health::Arrival;
+use super::seats::Guest;
+use super::strangers::Visit;
 use super::{BodyLimits, Web};
 use crate::app::intake::{NotTaken, Taken};
 use crate::ports::inbound::{Manner, RawDelivery, Rejected};
@@ -56,15 +58,23 @@ pub(super) async fn receive(
     name: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Response, Refused> {
+    let visit = web.strangers.enter(request.extensions().get().map(Guest::source), web.app.clock.now());
     let Ok(Path(name)) = name else { return Err(Refused::NoSuchHook) };
     if !web.sources.contains_key(&name) {
         return Err(Refused::NoSuchHook);
     }
-    let (answer, arrival) = match web.take(&name, request).await {
+    let taken = match visit {
+        Ok(visit) => web.take(&name, request, visit).await,
+        Err(limited) => Err(limited),
+    };
+    let (answer, arrival) = match taken {
         Ok((answer, arrival)) => (Ok(answer.into_response()), arrival),
         Err(refused) => {
             let arrival = Arrival::from(&refused);
-            tracing::info!(source = name, ?arrival, why = %refused, "a delivery was refused");
+            // A flood must not fill the log.
+            if arrival != Arrival::Limited {
+                tracing::info!(source = name, ?arrival, why = %refused, "a delivery was refused");
+            }
             (Err(refused), arrival)
         }
     };
@@ -74,7 +84,12 @@ pub(super) async fn receive(
 }
 
 impl Web {
-    async fn take(&self, name: &str, request: Request) -> Result<(Answer, Arrival), Refused> {
+    async fn take(
+        &self,
+        name: &str,
+        request: Request,
+        visit: Visit<'_>,
+    ) -> Result<(Answer, Arrival), Refused> {
         let inbound = self.sources.get(name).ok_or(Refused::NoSuchHook)?;
         let (parts, body) = request.into_parts();
         let headers = raw(&parts.headers);
@@ -82,7 +97,12 @@ impl Web {
         let limits = BodyLimits { largest, ..self.limits };
         let body = self.read(&parts.headers, body, limits).await?;
         let raw = RawDelivery { headers: &headers, body: &body };
-        match self.app.take(name, inbound.as_ref(), raw).await {
+        let _served = parts.extensions.get().map(Guest::served);
+        let taken = self.app.take(name, inbound.as_ref(), raw).await;
+        if is_proof(&taken) {
+            visit.proved();
+        }
+        match taken {
             Ok(Taken::Stored(accepted)) => {
                 self.wake.notify_one();
                 let arrival = match accepted {
@@ -113,6 +133,15 @@ impl Web {
         let reading = collect(body, announced, limits, &self.large);
         let time = limits.time;
         tokio::time::timeout(time, reading).await.unwrap_or(Err(Refused::TooSlow(time.as_secs())))
+    }
+}
+
+/// Whether it was verified, whatever became of it. What is answered by a body of its own may be an unsigned probe.
+fn is_proof(taken: &Result<Taken, NotTaken>) -> bool {
+    match taken {
+        Ok(Taken::Stored(_) | Taken::NotOurs(_))
+        | Err(NotTaken::Store(_) | NotTaken::Rejected(Rejected::Unreadable(_))) => true,
+        Ok(Taken::Told(_)) | Err(NotTaken::Rejected(Rejected::Unauthenticated(_))) => false,
     }
 }
 
@@ -164,6 +193,7 @@ impl From<&Refused> for Arrival {
             Refused::Delivery(Rejected::Unreadable(_)) | Refused::BrokenOff => Self::Unreadable,
             Refused::TooLarge(_) => Self::TooLarge,
             Refused::TooSlow(_) => Self::TooSlow,
+            Refused::TooMany(_) => Self::Limited,
             Refused::NotStored
             | Refused::StoreFailed
             | Refused::NoWorker

@@ -1,6 +1,8 @@
 //! What answers on our own port: webhooks, and whether we are well.
 //!
 //! * `server`: the accept loop, with its limits and its end.
+//! * `seats`: the places for connections; those who only wait make way.
+//! * `strangers`: requests that prove nothing, limited by their `source`.
 //! * `hooks`: deliveries; nothing is answered with 2xx that isn't on disk.
 //! * `health`: alive, ready, and figures for Prometheus.
 //! * `error`: every refusal as one line of JSON.
@@ -8,13 +10,17 @@
 mod error;
 mod health;
 mod hooks;
+mod seats;
 mod server;
+mod source;
+mod strangers;
 
 #[cfg(test)]
 mod tests;
 
 pub use health::{Beat, Pulse};
 pub use server::{Limits, serve, serve_within};
+pub use strangers::StrangerLimits;
 
 use crate::app::App;
 use crate::ports::inbound::Inbound;
@@ -29,6 +35,7 @@ use health::Probe;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use strangers::Strangers;
 use tokio::sync::{Notify, Semaphore};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -63,6 +70,7 @@ pub struct Web {
     pulse: Arc<Pulse>,
     limits: BodyLimits,
     large: Semaphore,
+    strangers: Strangers,
     probe: Probe,
 }
 
@@ -71,12 +79,18 @@ impl Web {
     pub fn new(app: App, sources: Sources, wake: Arc<Notify>, pulse: Arc<Pulse>) -> Self {
         let limits = BodyLimits::default();
         let large = Semaphore::new(limits.large_at_once);
-        Self { app, sources, wake, pulse, limits, large, probe: Probe::default() }
+        let strangers = Strangers::new(StrangerLimits::default());
+        Self { app, sources, wake, pulse, limits, large, strangers, probe: Probe::default() }
     }
 
     /// The same with other limits.
     pub fn with_limits(self, limits: BodyLimits) -> Self {
         Self { limits, large: Semaphore::new(limits.large_at_once), ..self }
+    }
+
+    /// The same with other limits for those who prove nothing.
+    pub fn with_stranger_limits(self, limits: StrangerLimits) -> Self {
+        Self { strangers: Strangers::new(limits), ..self }
     }
 
     /// All routes. A panic in one of them is answered with 500 and harms no other.

@@ -1,16 +1,23 @@
 //! The accept loop: bounded in connections and header time, and able to stop without cutting anybody off.
 
+use super::seats::{Guest, Seat, Seats};
+use super::source::Source;
 use axum::Router;
+use axum::http::header::{CONNECTION, TRANSFER_ENCODING};
+use axum::http::{HeaderValue, Request};
+use axum::response::Response;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
+use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower::Service as _;
 
 /// After a failed accept: the system may have run out of file handles, and looking again at once won't help.
 const BREATH: Duration = Duration::from_millis(100);
@@ -18,7 +25,8 @@ const BREATH: Duration = Duration::from_millis(100);
 /// What connections may cost.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections at once; further ones wait in the system's queue.
+    /// Connections at once. For a further one another that waits for its client is closed; while all are being
+    /// served, it waits.
     pub connections: u32,
     /// Time for the headers of each request, idle time before them included.
     pub header_time: Duration,
@@ -54,19 +62,18 @@ pub async fn serve_within(
     stop: CancellationToken,
     tasks: TaskTracker,
 ) {
-    let places = Arc::new(Semaphore::new(limits.connections as usize));
+    let seats = Seats::new(limits.connections as usize);
     let cut = CancellationToken::new();
-    while let Some((stream, place)) = next(&listener, &places, &stop).await {
-        let (talk, cut) = (talk(stream, router.clone(), stop.clone(), limits), cut.clone());
+    while let Some((stream, seat)) = next(&listener, &seats, &stop).await {
+        let (router, stop, cut) = (router.clone(), stop.clone(), cut.clone());
         tasks.spawn(async move {
-            let _place = place;
-            let _ = cut.run_until_cancelled(talk).await;
+            let talk = talk(stream, seat.guest(), router, (stop, limits));
+            let stays = seat.out().run_until_cancelled(talk);
+            let _ = cut.run_until_cancelled(stays).await;
         });
     }
     drop(listener);
-    // Every place is free again once every connection has ended.
-    let all_ended = places.acquire_many(limits.connections);
-    if tokio::time::timeout(limits.drain, all_ended).await.is_err() {
+    if tokio::time::timeout(limits.drain, seats.all_free()).await.is_err() {
         tracing::warn!("connections are still busy after the drain time: cut off");
         cut.cancel();
     }
@@ -75,13 +82,15 @@ pub async fn serve_within(
 /// The next connection, once there is a place for it; `None` when it is time to stop.
 async fn next(
     listener: &TcpListener,
-    places: &Arc<Semaphore>,
+    seats: &Arc<Seats>,
     stop: &CancellationToken,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
-    let place = stop.run_until_cancelled(Arc::clone(places).acquire_owned()).await?.ok()?;
+) -> Option<(TcpStream, Seat)> {
     loop {
         match stop.run_until_cancelled(listener.accept()).await? {
-            Ok((stream, _)) => return Some((stream, place)),
+            Ok((stream, peer)) => {
+                let seat = stop.run_until_cancelled(seats.take(Source::of(peer.ip()))).await?;
+                return Some((stream, seat));
+            }
             Err(error) => {
                 tracing::warn!(%error, "accepting a connection");
                 stop.run_until_cancelled(tokio::time::sleep(BREATH)).await?;
@@ -90,13 +99,14 @@ async fn next(
     }
 }
 
-async fn talk(stream: TcpStream, router: Router, stop: CancellationToken, limits: Limits) {
+async fn talk(stream: TcpStream, guest: &Guest, router: Router, (stop, limits): (CancellationToken, Limits)) {
     let _ = stream.set_nodelay(true);
+    let service = service_fn(|request| answer(router.clone(), guest.clone(), request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_time)
         .max_buf_size(limits.header_bytes)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     let ended = if let Some(ended) = stop.run_until_cancelled(connection.as_mut()).await {
         ended
@@ -107,4 +117,22 @@ async fn talk(stream: TcpStream, router: Router, stop: CancellationToken, limits
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended badly");
     }
+}
+
+/// One request. After one whose body came in chunks the connection is closed: a proxy in front may have read them
+/// otherwise, and what follows might be a part of that body and no request.
+async fn answer(
+    mut router: Router,
+    guest: Guest,
+    mut request: Request<Incoming>,
+) -> Result<Response, Infallible> {
+    guest.is_alive();
+    let _served = request.body().is_end_stream().then(|| guest.served());
+    let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
+    request.extensions_mut().insert(guest);
+    let mut response = router.call(request).await?;
+    if is_chunked {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(response)
 }

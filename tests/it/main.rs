@@ -23,6 +23,7 @@ mod doctor_chat;
 mod doctor_github;
 mod endurance;
 mod healthcheck;
+mod hostile;
 mod house;
 mod instances;
 mod jobs;

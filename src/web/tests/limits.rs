@@ -48,19 +48,20 @@ async fn a_header_that_never_ends_is_cut_off() {
     house.is_unharmed().await;
 }
 
-#[tokio::test]
-async fn connections_beyond_the_cap_wait_for_their_turn() {
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_being_served_keeps_the_place_and_others_wait_for_their_turn() {
     let one = Limits { connections: 1, ..Limits::default() };
     let house = house_with(BodyLimits::default(), one).await;
     let mut first = TcpStream::connect(house.address).await.unwrap();
-    assert_eq!(begun(&mut first, &good()).await, "HTTP/1.1 100 Continue\r\n\r\n");
+    first.write_all(&good().to("POST", "/hooks/held").bytes()).await.unwrap();
+    house.held.came.notified().await;
     let mut second = TcpStream::connect(house.address).await.unwrap();
     second.write_all(&good().bytes()).await.unwrap();
     let mut byte = [0];
     let early = tokio::time::timeout(Duration::from_millis(20), second.read(&mut byte)).await;
     assert!(early.is_err(), "the second was answered while the first was in its place");
-    first.write_all(&good().body).await.unwrap();
-    assert_eq!(read(first).await.status, 202);
+    house.held.let_go();
+    assert_eq!(read(first).await.status, 200);
     assert_eq!(read(second).await.status, 202);
 }
 

@@ -1,10 +1,12 @@
 //! The web room over real TCP.
 
 mod deliveries;
+mod floods;
 mod limits;
 mod refusals;
+mod siege;
 
-use super::{BodyLimits, Limits, Pulse, Sources, Web, serve_within};
+use super::{BodyLimits, Limits, Pulse, Sources, StrangerLimits, Web, serve_within};
 use crate::app::App;
 use crate::app::figures::Figures;
 use crate::domain::id::ForgeName;
@@ -20,11 +22,12 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp;
 use sha2::Sha256;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -33,11 +36,15 @@ const NOW: &str = "2026-11-21T08:00:00Z";
 const KEY: &[u8] = b"an-example-key-of-thirty-two-byte";
 const TOKEN: &str = "sesame";
 
-struct Standing;
+/// Stands still unless it is moved.
+#[derive(Default)]
+struct Standing {
+    moved: AtomicI64,
+}
 
 impl Clock for Standing {
     fn now(&self) -> Timestamp {
-        NOW.parse().unwrap()
+        later(self.moved.load(Ordering::Relaxed))
     }
 
     fn new_id(&self) -> String {
@@ -54,9 +61,50 @@ impl Inbound for Defect {
     }
 }
 
+/// A source whose deliveries take until they are let go.
+#[derive(Default)]
+struct Held {
+    came: Notify,
+    free: Mutex<bool>,
+    turned: Condvar,
+}
+
+impl Held {
+    fn let_go(&self) {
+        *self.free.lock().unwrap() = true;
+        self.turned.notify_all();
+    }
+}
+
+impl Inbound for Held {
+    fn receive(&self, _: RawDelivery<'_>, _: Timestamp) -> Result<Received, Rejected> {
+        self.came.notify_one();
+        let _free = self.turned.wait_while(self.free.lock().unwrap(), |free| !*free).unwrap();
+        Ok(Received::NotOurs("held"))
+    }
+}
+
+/// A source that answers whoever asks, unverified.
+struct Probed;
+
+impl Inbound for Probed {
+    fn receive(&self, _: RawDelivery<'_>, _: Timestamp) -> Result<Received, Rejected> {
+        Ok(Received::Told(String::new()))
+    }
+}
+
+#[derive(Default)]
+struct Bounds {
+    bodies: BodyLimits,
+    connections: Limits,
+    strangers: StrangerLimits,
+}
+
 /// The server on a port of its own.
 struct House {
     address: SocketAddr,
+    clock: Arc<Standing>,
+    held: Arc<Held>,
     store: Arc<SqliteStore>,
     pulse: Arc<Pulse>,
     wake: Arc<Notify>,
@@ -69,9 +117,15 @@ async fn house() -> House {
     house_with(BodyLimits::default(), Limits::default()).await
 }
 
-async fn house_with(bodies: BodyLimits, limits: Limits) -> House {
+async fn house_with(bodies: BodyLimits, connections: Limits) -> House {
+    house_within(Bounds { bodies, connections, ..Bounds::default() }).await
+}
+
+async fn house_within(bounds: Bounds) -> House {
+    let held = Arc::new(Held::default());
     let (folder, tasks) = (tempfile::tempdir().unwrap(), TaskTracker::new());
-    let clock: Arc<dyn Clock> = Arc::new(Standing);
+    let standing = Arc::new(Standing::default());
+    let clock = Arc::clone(&standing) as Arc<dyn Clock>;
     let url = format!("sqlite:{}", folder.path().join("web.db").display());
     let around = Surroundings::new(Arc::clone(&clock), TaskTracker::new());
     let store = Arc::new(SqliteStore::open(&url, Access::Serve, around).await.unwrap());
@@ -83,23 +137,26 @@ async fn house_with(bodies: BodyLimits, limits: Limits) -> House {
         chats: Arc::default(),
         people: Arc::default(),
         cause: None,
-        figures: Arc::new(Figures::new(sources().into_keys(), NOW.parse().unwrap())),
+        figures: Arc::new(Figures::new(sources(&held).into_keys(), NOW.parse().unwrap())),
     };
     let (wake, pulse) = (Arc::new(Notify::new()), Arc::new(Pulse::default()));
-    let web = Web::new(app, sources(), Arc::clone(&wake), Arc::clone(&pulse)).with_limits(bodies);
+    let web = Web::new(app, sources(&held), Arc::clone(&wake), Arc::clone(&pulse));
+    let web = web.with_limits(bounds.bodies).with_stranger_limits(bounds.strangers);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
-    tasks.spawn(serve_within(limits, listener, web.router(), stop.clone(), tasks.clone()));
+    tasks.spawn(serve_within(bounds.connections, listener, web.router(), stop.clone(), tasks.clone()));
     tasks.close();
-    House { address, store, pulse, wake, stop, tasks, _folder: folder }
+    House { address, clock: standing, held, store, pulse, wake, stop, tasks, _folder: folder }
 }
 
-fn sources() -> Sources {
+fn sources(held: &Arc<Held>) -> Sources {
     let signing = format!("whsec_{}", STANDARD.encode(KEY)).into();
     let gitlab = GitLabInbound::new(ForgeName::new("gitlab"), &[signing], vec![TOKEN.into()]).unwrap();
     Sources::from([
         ("gitlab".to_owned(), Arc::new(gitlab) as _),
         ("defect".to_owned(), Arc::new(Defect) as _),
+        ("probed".to_owned(), Arc::new(Probed) as _),
+        ("held".to_owned(), Arc::clone(held) as _),
     ])
 }
 
@@ -109,6 +166,19 @@ impl House {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         stream.write_all(request).await.unwrap();
         read(stream).await
+    }
+
+    /// The same from another address of this machine.
+    async fn send_from(&self, last: u8, request: &Request) -> Answer {
+        let mut stream = self.connect_from(last).await;
+        stream.write_all(&request.bytes()).await.unwrap();
+        read(stream).await
+    }
+
+    async fn connect_from(&self, last: u8) -> TcpStream {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::from(([127, 0, 0, last], 0))).unwrap();
+        socket.connect(self.address).await.unwrap()
     }
 
     async fn get(&self, path: &str) -> Answer {

@@ -1,0 +1,170 @@
+//! Requests that prove nothing, in numbers, beside deliveries that can be verified.
+
+use super::*;
+use jiff::SignedDuration;
+use rstest::rstest;
+
+/// All of a test's addresses are this machine's own, so they have to be limited like others.
+const STRICT: StrangerLimits = StrangerLimits {
+    burst: 5,
+    every: SignedDuration::from_secs(3600),
+    trust: SignedDuration::from_hours(24),
+    sources: 64,
+    inside: true,
+};
+
+const MALLORY: u8 = 9;
+const FORGE: u8 = 7;
+
+async fn strict() -> House {
+    house_within(Bounds { strangers: STRICT, ..Bounds::default() }).await
+}
+
+async fn statuses(house: &House, from: u8, request: &Request, times: usize) -> Vec<u16> {
+    let mut statuses = Vec::new();
+    for _ in 0..times {
+        statuses.push(house.send_from(from, request).await.status);
+    }
+    statuses
+}
+
+fn delivery(number: usize) -> Request {
+    good().with("idempotency-key", format!("delivery-{number}"))
+}
+
+#[rstest]
+#[case::no_proof(good().without_token(), 401)]
+#[case::a_wrong_signature(good().signed(now(), b"{}"), 401)]
+#[case::an_unknown_name(good().to("POST", "/hooks/other"), 404)]
+#[case::a_large_body(good().announcing(usize::MAX / 4).body(""), 413)]
+#[case::a_probe(good().to("POST", "/hooks/probed"), 200)]
+#[case::a_defect(good().to("POST", "/hooks/defect"), 500)]
+#[tokio::test]
+async fn what_proves_nothing_is_limited_by_its_address(#[case] request: Request, #[case] status: u16) {
+    let house = strict().await;
+    assert_eq!(statuses(&house, MALLORY, &request, 5).await, [status; 5]);
+    let answer = house.send_from(MALLORY, &good().without_token()).await;
+    assert_eq!(answer.status, 429, "{answer:?}");
+    assert!(answer.head.contains("retry-after: 3600"), "{answer:?}");
+    assert_eq!(house.send_from(FORGE, &good()).await.status, 202, "another address isn't touched");
+    assert_eq!(house.depth().await.due, 1);
+}
+
+#[tokio::test]
+async fn who_is_limited_can_still_ask_how_we_are_and_is_counted() {
+    let house = strict().await;
+    statuses(&house, MALLORY, &good().without_token(), 8).await;
+    let get = |path| Request { headers: Vec::new(), ..good().body("").to("GET", path) };
+    assert_eq!(house.send_from(MALLORY, &get("/healthz")).await.status, 200);
+    let figures = house.send_from(MALLORY, &get("/metrics")).await.body;
+    for line in [
+        r#"countersign_deliveries_total{source="gitlab",outcome="unauthenticated"} 5"#,
+        r#"countersign_deliveries_total{source="gitlab",outcome="limited"} 3"#,
+    ] {
+        assert!(figures.contains(line), "{line}\n{figures}");
+    }
+}
+
+/// Twenty megabytes are announced, and nothing of them is waited for.
+#[tokio::test]
+async fn who_is_limited_is_answered_before_the_body() {
+    let house = strict().await;
+    statuses(&house, MALLORY, &good().without_token(), 5).await;
+    let head = good().with("expect", "100-continue").announcing(20_000_000).body("");
+    let answer = house.send_from(MALLORY, &head).await;
+    assert_eq!(answer.status, 429, "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_request_that_breaks_off_counts() {
+    let house = strict().await;
+    for _ in 0..5 {
+        let mut stream = house.connect_from(MALLORY).await;
+        stream.write_all(&good().announcing(100_000).bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        read(stream).await;
+    }
+    assert_eq!(house.send_from(MALLORY, &good()).await.status, 429);
+}
+
+/// Behind a proxy with a public address all have one.
+#[tokio::test]
+async fn an_address_that_has_proved_itself_is_never_turned_away() {
+    let house = strict().await;
+    assert_eq!(house.send_from(FORGE, &delivery(0)).await.status, 202);
+    for round in 1..=20 {
+        assert_eq!(statuses(&house, FORGE, &good().without_token(), 5).await, [401; 5]);
+        assert_eq!(house.send_from(FORGE, &delivery(round)).await.status, 202);
+    }
+    assert_eq!(house.depth().await.due, 21);
+}
+
+#[rstest]
+#[case::none_of_our_business(good().body(note("looks good to me")), 200)]
+#[case::unreadable(good().body("{"), 400)]
+#[tokio::test]
+async fn whatever_is_verified_is_a_proof(#[case] request: Request, #[case] status: u16) {
+    let house = strict().await;
+    assert_eq!(statuses(&house, FORGE, &request, 9).await, vec![status; 9]);
+    assert_eq!(statuses(&house, FORGE, &good().without_token(), 9).await, [401; 9]);
+}
+
+#[tokio::test]
+async fn a_store_that_cant_write_makes_nobody_a_stranger() {
+    let house = strict().await;
+    house.store.close().await;
+    assert_eq!(statuses(&house, FORGE, &good(), 9).await, [503; 9]);
+}
+
+/// At the start nobody has proved anything, and somebody floods from the forge's own address: the forge is
+/// refused like everybody there, until time has brought a try back.
+#[tokio::test]
+async fn a_forge_behind_a_flooded_address_comes_through_when_time_has_passed() {
+    let house = strict().await;
+    statuses(&house, FORGE, &good().without_token(), 50).await;
+    assert_eq!(house.send_from(FORGE, &good()).await.status, 429);
+    house.clock.moved.store(STRICT.every.as_secs(), Ordering::Relaxed);
+    assert_eq!(house.send_from(FORGE, &good()).await.status, 202);
+    assert_eq!(statuses(&house, FORGE, &good().without_token(), 9).await, [401; 9]);
+    assert_eq!(house.send_from(FORGE, &good()).await.status, 202);
+}
+
+#[tokio::test]
+async fn addresses_inside_are_not_limited_unless_that_is_wished() {
+    let house = house().await;
+    assert_eq!(statuses(&house, MALLORY, &good().without_token(), 200).await, [401; 200]);
+    house.is_unharmed().await;
+}
+
+/// A flood of every kind from many connections, and the forge's deliveries in the middle of it.
+#[tokio::test]
+async fn every_delivery_of_the_forge_is_stored_in_the_middle_of_a_flood() {
+    let limits = StrangerLimits { inside: true, ..StrangerLimits::default() };
+    let connections = Limits { connections: 32, ..Limits::default() };
+    let house = Arc::new(house_within(Bounds { strangers: limits, connections, ..Bounds::default() }).await);
+    let (flood, halt) = (TaskTracker::new(), CancellationToken::new());
+    for number in 0..64 {
+        let (house, halt) = (Arc::clone(&house), halt.clone());
+        flood.spawn(halt.run_until_cancelled_owned(async move {
+            let unsigned = match number % 4 {
+                0 => good().without_token(),
+                1 => good().signed(now(), b"{}").body(vec![b' '; 100_000]),
+                2 => good().to("POST", "/hooks/nobody"),
+                _ => good().announcing(50_000),
+            };
+            loop {
+                let mut stream = house.connect_from(MALLORY).await;
+                let _ = stream.write_all(&unsigned.bytes()).await;
+                let _ = stream.read(&mut [0; 256]).await;
+            }
+        }));
+    }
+    for number in 0..150 {
+        let answer = house.send_from(FORGE, &delivery(number)).await;
+        assert_eq!(answer.status, 202, "{number}: {answer:?}");
+    }
+    halt.cancel();
+    flood.close();
+    flood.wait().await;
+    assert_eq!(house.depth().await.due, 150);
+}
