@@ -26,6 +26,8 @@ mod healthcheck;
 mod house;
 mod instances;
 mod jobs;
+mod leaks;
+mod outgoing;
 mod people;
 mod siege;
 mod siege_github;
