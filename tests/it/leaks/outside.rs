@@ -9,7 +9,7 @@ use countersign::sim::gitlab::{
 use countersign::sim::mattermost::Mattermost;
 use countersign::sim::slack::{NewUser, Slack};
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io;
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -206,11 +206,12 @@ impl Outside {
     }
 
     pub(super) fn holds_nothing_secret(&self, what: &str, text: &str) {
-        let told = |Secret(_, secret): &&Secret| text.contains(secret.as_str());
-        let passing = self.passing();
-        let leaks: BTreeSet<&str> =
-            self.secrets.iter().chain(&passing).filter(told).map(|secret| secret.0).collect();
-        assert_eq!(leaks, BTreeSet::new(), "{what} tells them");
+        let told = |Secret(class, secret): &Secret| {
+            let line = text.lines().find(|line| line.contains(secret.as_str()))?;
+            Some((*class, line.to_owned()))
+        };
+        let leaks: BTreeMap<_, _> = self.secrets.iter().chain(&self.passing()).filter_map(told).collect();
+        assert_eq!(leaks, BTreeMap::new(), "{what} tells them");
     }
 }
 
