@@ -57,9 +57,10 @@ impl Outside {
     pub(super) fn new() -> Self {
         let runtime = Runtime::new().unwrap();
         let gitlab = GitLab::new(Arc::new(|| SystemClock.now()));
-        let github = GitHub::new(Arc::new(|| SystemClock.now()));
-        let slack = Slack::new(Arc::new(|| SystemClock.now()));
-        let mattermost = Mattermost::new(Arc::new(|| SystemClock.now()));
+        // No two of them draw the same: what is secret here must not be an id there.
+        let github = GitHub::seeded(Arc::new(|| SystemClock.now()), 101);
+        let slack = Slack::seeded(Arc::new(|| SystemClock.now()), 102);
+        let mattermost = Mattermost::seeded(Arc::new(|| SystemClock.now()), 103);
         runtime.block_on(async {
             gitlab.start().await.unwrap();
             github.start().await.unwrap();
