@@ -21,7 +21,7 @@ pub(crate) fn cluster() -> Option<String> {
     address
 }
 
-async fn order(cluster: &str, statement: String) {
+pub(crate) async fn order(cluster: &str, statement: String) {
     let mut connection = PgConnectOptions::from_str(cluster).unwrap().connect().await.unwrap();
     sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
 }

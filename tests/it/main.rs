@@ -27,6 +27,8 @@ mod hostile;
 mod house;
 mod instances;
 mod jobs;
+mod leaks;
+mod outgoing;
 mod people;
 mod siege;
 mod siege_github;

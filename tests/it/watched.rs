@@ -134,14 +134,14 @@ impl Outside {
 }
 
 /// A server whose log is read all the time, so that it never waits for its reader.
-struct Watched {
+pub(crate) struct Watched {
     child: Child,
     lines: Receiver<String>,
-    log: Vec<String>,
+    pub(crate) log: Vec<String>,
 }
 
 impl Watched {
-    fn start(config: &Path, format: &str) -> Self {
+    pub(crate) fn start(config: &Path, format: &str) -> Self {
         let mut command = Command::new(assert_cmd::cargo::cargo_bin("countersign"));
         command.args(["--log-format", format, "serve", "--config"]).arg(config);
         command.env("RUST_LOG", "trace,octocrab=trace").env("NO_PROXY", "127.0.0.1");
@@ -160,7 +160,7 @@ impl Watched {
     }
 
     /// Reads on to a line with all these words, unless there was one since this mark.
-    fn since(&mut self, mark: usize, words: &[&str]) -> String {
+    pub(crate) fn since(&mut self, mark: usize, words: &[&str]) -> String {
         let end = Instant::now() + PATIENCE;
         let told = |line: &&String| words.iter().all(|word| line.contains(word));
         if let Some(line) = self.log[mark..].iter().find(told) {

@@ -145,7 +145,8 @@ impl Receiver {
             return Ok(Received::NotOurs("a form that isn't ours"));
         }
         let by = said.by()?;
-        let kept = Kept::read(&view.private_metadata).ok_or_else(|| lacks("private_metadata"))?;
+        let kept = Kept::read(&view.private_metadata).filter(|kept| is_id(kept.channel.as_str()));
+        let kept = kept.ok_or_else(|| lacks("private_metadata"))?;
         let id = format!("{}:{}", view.id, view.hash);
         let id = Some(id).filter(|id| is_id(id)).ok_or_else(|| lacks("the view's id"))?;
         let reason = view.reason();

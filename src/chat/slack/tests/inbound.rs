@@ -387,3 +387,16 @@ async fn a_press_that_lacks_what_it_must_have_is_unreadable() {
         assert!(matches!(outcome, Err(Rejected::Unreadable(_))), "{at}: {outcome:?}");
     }
 }
+
+#[tokio::test]
+async fn a_form_that_kept_no_channel_is_unreadable() {
+    let stage = stage().await;
+    for (channel, readable) in [("C1", true), ("", false), ("a\u{0}b", false)] {
+        let kept = json!({ "offer": offer(), "word": "approved", "channel": channel });
+        let view =
+            json!({ "id": "V1", "callback_id": "countersign:decide", "private_metadata": kept.to_string() });
+        let sent = json!({ "type": "view_submission", "user": { "id": "U1" }, "view": view });
+        let outcome = stage.interaction(&sent);
+        assert_eq!(matches!(outcome, Ok(Received::Ours(_))), readable, "{channel:?}: {outcome:?}");
+    }
+}
