@@ -29,6 +29,8 @@ use axum::http::HeaderValue;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
+use axum::middleware::map_response;
+use axum::response::Response;
 use axum::routing::{get, post};
 use error::Refused;
 use health::Probe;
@@ -38,7 +40,6 @@ use std::time::Duration;
 use strangers::Strangers;
 use tokio::sync::{Notify, Semaphore};
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::set_header::SetResponseHeaderLayer;
 
 /// Who may send to us, by the last part of their path `/hooks/{name}`.
 pub type Sources = BTreeMap<String, Arc<dyn Inbound>>;
@@ -109,6 +110,10 @@ impl Web {
 
 /// Panics are caught, and headers say that nothing here is to be kept, framed or guessed at.
 fn guarded(routes: Router) -> Router {
+    routes.layer(CatchPanicLayer::custom(error::panicked)).layer(map_response(sealed))
+}
+
+async fn sealed(mut response: Response) -> Response {
     let headers = [
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (CACHE_CONTROL, "no-store"),
@@ -116,10 +121,8 @@ fn guarded(routes: Router) -> Router {
         (X_FRAME_OPTIONS, "DENY"),
         (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
     ];
-    headers.into_iter().fold(
-        routes.layer(CatchPanicLayer::custom(error::panicked)),
-        |routes, (name, value)| {
-            routes.layer(SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value)))
-        },
-    )
+    for (name, value) in headers {
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
 }
