@@ -4,7 +4,7 @@ use super::error::Refused;
 use super::health::Arrival;
 use super::seats::Guest;
 use super::strangers::Visit;
-use super::{BodyLimits, Web};
+use super::{BodyLimits, PIECE, Web};
 use crate::app::intake::{NotTaken, Taken};
 use crate::ports::inbound::{Manner, RawDelivery, Rejected};
 use crate::ports::store::Accepted;
@@ -129,7 +129,7 @@ impl Web {
         if announced.is_some_and(|bytes: usize| bytes > limits.largest) {
             return Err(Refused::TooLarge(limits.largest));
         }
-        let reading = collect(body, limits, &self.large);
+        let reading = collect(body, limits, &self.room);
         let time = limits.time;
         tokio::time::timeout(time, reading).await.unwrap_or(Err(Refused::TooSlow(time.as_secs())))
     }
@@ -149,11 +149,11 @@ fn raw(headers: &HeaderMap) -> Vec<(String, Vec<u8>)> {
     headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect()
 }
 
-/// Counts what really comes, whatever was announced. Large bodies wait for one of few places, so that
-/// senders who have proved nothing yet can't fill the memory.
-async fn collect(mut body: Body, limits: BodyLimits, large: &Semaphore) -> Result<Vec<u8>, Refused> {
+/// Counts what really comes, whatever was announced. What is large waits for room, piece by piece, so that senders
+/// who have proved nothing yet can neither fill the memory nor keep others out with what they only announce.
+async fn collect(mut body: Body, limits: BodyLimits, room: &Semaphore) -> Result<Vec<u8>, Refused> {
     let mut bytes = Vec::new();
-    let mut place = None;
+    let mut held = Vec::new();
     while let Some(frame) =
         std::future::poll_fn(|context| axum::body::HttpBody::poll_frame(Pin::new(&mut body), context)).await
     {
@@ -161,8 +161,9 @@ async fn collect(mut body: Body, limits: BodyLimits, large: &Semaphore) -> Resul
         if bytes.len() + data.len() > limits.largest {
             return Err(Refused::TooLarge(limits.largest));
         }
-        if place.is_none() && bytes.len() + data.len() > limits.small {
-            place = Some(large.acquire().await.map_err(|_| Refused::NotStored)?);
+        let pieces = (bytes.len() + data.len()).saturating_sub(limits.small).div_ceil(PIECE);
+        for _ in held.len()..pieces {
+            held.push(room.acquire().await.map_err(|_| Refused::NotStored)?);
         }
         bytes.extend_from_slice(&data);
     }
