@@ -4,7 +4,7 @@ use super::error::Refused;
 use super::health::Arrival;
 use super::seats::Guest;
 use super::strangers::Visit;
-use super::{BodyLimits, Web};
+use super::{BodyLimits, PIECE, Web};
 use crate::app::intake::{NotTaken, Taken};
 use crate::ports::inbound::{Manner, RawDelivery, Rejected};
 use crate::ports::store::Accepted;
@@ -130,7 +130,7 @@ impl Web {
         if announced > limits.largest {
             return Err(Refused::TooLarge(limits.largest));
         }
-        let reading = collect(body, announced, limits, &self.large);
+        let reading = collect(body, announced, limits, &self.room);
         let time = limits.time;
         tokio::time::timeout(time, reading).await.unwrap_or(Err(Refused::TooSlow(time.as_secs())))
     }
@@ -150,17 +150,18 @@ fn raw(headers: &HeaderMap) -> Vec<(String, Vec<u8>)> {
     headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect()
 }
 
-/// Counts what really comes, whatever was announced. Large bodies wait for one of few places, so that
-/// senders who have proved nothing yet can't fill the memory. What comes in one piece isn't copied.
+/// Counts what really comes, whatever was announced. What is large waits for room, piece by piece, so that senders
+/// who have proved nothing yet can neither fill the memory nor keep others out with what they only announce. What comes
+/// in one frame isn't copied.
 async fn collect(
     mut body: Body,
     announced: usize,
     limits: BodyLimits,
-    large: &Semaphore,
+    room: &Semaphore,
 ) -> Result<Bytes, Refused> {
     let mut first = Bytes::new();
     let mut whole = Vec::new();
-    let mut place = None;
+    let mut held = Vec::new();
     while let Some(frame) =
         std::future::poll_fn(|context| axum::body::HttpBody::poll_frame(Pin::new(&mut body), context)).await
     {
@@ -169,8 +170,8 @@ async fn collect(
         if length > limits.largest {
             return Err(Refused::TooLarge(limits.largest));
         }
-        if place.is_none() && length > limits.small {
-            place = Some(large.acquire().await.map_err(|_| Refused::NotStored)?);
+        for _ in held.len()..length.saturating_sub(limits.small).div_ceil(PIECE) {
+            held.push(room.acquire().await.map_err(|_| Refused::NotStored)?);
         }
         if first.is_empty() && whole.is_empty() {
             first = data;

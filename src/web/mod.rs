@@ -44,22 +44,26 @@ use tower_http::catch_panic::CatchPanicLayer;
 /// Who may send to us, by the last part of their path `/hooks/{name}`.
 pub type Sources = BTreeMap<String, Arc<dyn Inbound>>;
 
+/// Room for large bodies is given in pieces of so many bytes.
+const PIECE: usize = 64 * 1024;
+
 /// What a request may cost.
 #[derive(Clone, Copy, Debug)]
 pub struct BodyLimits {
     /// Largest body, in bytes.
     pub largest: usize,
-    /// A body larger than this, in bytes, needs one of the places for large ones.
+    /// What is larger than this, in bytes, takes of the room for large bodies.
     pub small: usize,
-    /// Places for large bodies: how many are held in memory at once.
-    pub large_at_once: usize,
+    /// Room for what is large of all bodies together, in bytes.
+    pub room: usize,
     /// Time for a whole body to arrive.
     pub time: Duration,
 }
 
 impl Default for BodyLimits {
     fn default() -> Self {
-        Self { largest: 25 * 1024 * 1024, small: 256 * 1024, large_at_once: 8, time: Duration::from_secs(10) }
+        let largest = 25 * 1024 * 1024;
+        Self { largest, small: 256 * 1024, room: 8 * largest, time: Duration::from_secs(10) }
     }
 }
 
@@ -70,7 +74,8 @@ pub struct Web {
     wake: Arc<Notify>,
     pulse: Arc<Pulse>,
     limits: BodyLimits,
-    large: Semaphore,
+    /// One permit for each piece.
+    room: Semaphore,
     strangers: Strangers,
     probe: Probe,
 }
@@ -79,14 +84,14 @@ impl Web {
     /// `wake` is told of every stored delivery; `pulse` tells whether the worker lives.
     pub fn new(app: App, sources: Sources, wake: Arc<Notify>, pulse: Arc<Pulse>) -> Self {
         let limits = BodyLimits::default();
-        let large = Semaphore::new(limits.large_at_once);
+        let room = Semaphore::new(limits.room / PIECE);
         let strangers = Strangers::new(StrangerLimits::default());
-        Self { app, sources, wake, pulse, limits, large, strangers, probe: Probe::default() }
+        Self { app, sources, wake, pulse, limits, room, strangers, probe: Probe::default() }
     }
 
     /// The same with other limits.
     pub fn with_limits(self, limits: BodyLimits) -> Self {
-        Self { limits, large: Semaphore::new(limits.large_at_once), ..self }
+        Self { limits, room: Semaphore::new(limits.room / PIECE), ..self }
     }
 
     /// The same with other limits for those who prove nothing.

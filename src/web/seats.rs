@@ -149,7 +149,7 @@ impl Guest {
     }
 
     /// A request began or was answered.
-    pub(super) fn is_alive(&self) {
+    pub(super) fn stirred(&self) {
         self.seated.seen.store(self.seats.moment(), Ordering::Relaxed);
     }
 
@@ -165,7 +165,7 @@ pub(super) struct Served(Guest);
 
 impl Drop for Served {
     fn drop(&mut self) {
-        self.0.is_alive();
+        self.0.stirred();
         self.0.seated.is_served.store(false, Ordering::Release);
         self.0.seats.changed.notify_one();
     }

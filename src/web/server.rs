@@ -126,7 +126,7 @@ async fn answer(
     guest: Guest,
     mut request: Request<Incoming>,
 ) -> Result<Response, Infallible> {
-    guest.is_alive();
+    guest.stirred();
     let _served = request.body().is_end_stream().then(|| guest.served());
     let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
     request.extensions_mut().insert(guest);

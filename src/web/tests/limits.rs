@@ -25,9 +25,8 @@ async fn a_body_that_never_ends_is_given_up() {
 }
 
 #[tokio::test]
-async fn large_bodies_wait_for_a_place_and_small_ones_dont() {
-    let none =
-        BodyLimits { small: 2000, large_at_once: 0, time: Duration::from_secs(1), ..BodyLimits::default() };
+async fn large_bodies_wait_for_room_and_small_ones_dont() {
+    let none = BodyLimits { small: 2000, room: 0, time: Duration::from_secs(1), ..BodyLimits::default() };
     let house = house_with(none, Limits::default()).await;
     let padded = approve() + &" ".repeat(2000);
     let large = TcpStream::connect(house.address).await.unwrap();

@@ -6,7 +6,7 @@ mod limits;
 mod refusals;
 mod siege;
 
-use super::{BodyLimits, Limits, Pulse, Sources, StrangerLimits, Web, serve_within};
+use super::{BodyLimits, Limits, PIECE, Pulse, Sources, StrangerLimits, Web, serve_within};
 use crate::app::App;
 use crate::app::figures::Figures;
 use crate::domain::id::ForgeName;
@@ -79,7 +79,9 @@ impl Held {
 impl Inbound for Held {
     fn receive(&self, _: RawDelivery<'_>, _: Timestamp) -> Result<Received, Rejected> {
         self.came.notify_one();
-        let _free = self.turned.wait_while(self.free.lock().unwrap(), |free| !*free).unwrap();
+        tokio::task::block_in_place(|| {
+            let _free = self.turned.wait_while(self.free.lock().unwrap(), |free| !*free).unwrap();
+        });
         Ok(Received::NotOurs("held"))
     }
 }
@@ -178,6 +180,8 @@ impl House {
     async fn connect_from(&self, last: u8) -> TcpStream {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind(SocketAddr::from(([127, 0, 0, last], 0))).unwrap();
+        // Small, so that answers that nobody reads soon fill it.
+        socket.set_recv_buffer_size(4096).unwrap();
         socket.connect(self.address).await.unwrap()
     }
 

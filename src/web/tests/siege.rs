@@ -53,6 +53,21 @@ async fn bodies_that_stall_lock_nobody_out() {
     house.is_unharmed().await;
 }
 
+/// What takes the room for large bodies is what has come of them.
+#[tokio::test]
+async fn large_bodies_that_stall_keep_no_large_delivery_out() {
+    let bodies = BodyLimits { small: 2000, room: 4 * PIECE, ..BodyLimits::default() };
+    let house = house_with(bodies, Limits::default()).await;
+    let mut slow = Vec::new();
+    for _ in 0..3 {
+        let mut stream = stalled(house.connect_from(9).await, &good()).await;
+        stream.write_all(&[b' '; 4000]).await.unwrap();
+        slow.push(stream);
+    }
+    let padded = good().body(approve() + &" ".repeat(3000));
+    assert_eq!(house.send(&padded.bytes()).await.status, 202);
+}
+
 /// Whoever doesn't read what is answered would otherwise stay for ever: no time-out is running.
 #[tokio::test]
 async fn clients_that_read_no_answers_lock_nobody_out() {
