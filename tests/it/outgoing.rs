@@ -141,10 +141,10 @@ impl Server {
     }
 }
 
-fn serve(stream: &TcpStream, trick: &Trick, heard: &Mutex<Vec<String>>) -> io::Result<()> {
+fn serve(stream: &TcpStream, trick: &Trick, called: &Mutex<Vec<String>>) -> io::Result<()> {
     let mut reader = BufReader::new(stream);
     loop {
-        let (mut head, mut length) = (String::new(), 0);
+        let (mut head, mut length): (Vec<String>, u64) = (Vec::new(), 0);
         loop {
             let mut line = String::new();
             if reader.read_line(&mut line)? == 0 {
@@ -155,10 +155,11 @@ fn serve(stream: &TcpStream, trick: &Trick, heard: &Mutex<Vec<String>>) -> io::R
                 break;
             }
             length = line.strip_prefix("content-length: ").map_or(length, |value| value.parse().unwrap());
-            head += &format!("{line}\n");
+            head.push(line);
         }
         io::copy(&mut reader.by_ref().take(length), &mut io::sink())?;
-        heard.lock().unwrap().push(head.clone());
+        let head = head.join("\n");
+        called.lock().unwrap().push(head.clone());
         trick.play(&head, stream)?;
     }
 }
@@ -178,7 +179,7 @@ struct Came {
 }
 
 /// Nothing that has an end takes longer.
-const PATIENT: Limits = Limits { connect: Duration::from_secs(60), total: Duration::from_secs(60) };
+const PATIENT: Limits = Limits { connect: Duration::from_mins(1), total: Duration::from_mins(1) };
 const SHOP: ProjectId = ProjectId(7);
 
 impl Who {
