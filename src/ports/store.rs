@@ -493,7 +493,14 @@ pub trait Store: Postings {
 
     /// A deployment's chain, oldest first.
     async fn ledger(&self, id: &DeploymentId) -> Result<Vec<Sealed>, StoreError>;
-    /// Identities that have a chain, in their order, after `after`: for walking the whole ledger.
+    /// Entries of all chains, chain by chain, after this entry of this deployment: for walking the whole ledger. As
+    /// many at once as the caller likes to hold, since asking takes longer than answering.
+    async fn ledger_after(
+        &self,
+        after: Option<(&DeploymentId, i64)>,
+        limit: u32,
+    ) -> Result<Vec<(DeploymentId, Sealed)>, StoreError>;
+    /// Identities that have a chain, in their order, after `after`.
     async fn ledger_ids(
         &self,
         after: Option<&DeploymentId>,

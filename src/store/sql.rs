@@ -140,6 +140,8 @@ pub(super) mod ledger {
         "SELECT deployment, seq, at, format, body, hash FROM ledger WHERE deployment = $1 ORDER BY seq";
     pub(crate) const IDS: &str =
         "SELECT DISTINCT deployment FROM ledger WHERE deployment > $1 ORDER BY deployment LIMIT $2";
+    pub(crate) const AFTER: &str = "SELECT deployment, seq, at, format, body, hash FROM ledger \
+        WHERE (deployment, seq) > ($1, $2) ORDER BY deployment, seq LIMIT $3";
 }
 
 pub(super) mod command {

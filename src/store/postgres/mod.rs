@@ -324,6 +324,14 @@ impl Store for PostgresStore {
         self.run(async |connection| read::ledger(connection, id).await).await
     }
 
+    async fn ledger_after(
+        &self,
+        after: Option<(&DeploymentId, i64)>,
+        limit: u32,
+    ) -> Answer<Vec<(DeploymentId, Sealed)>> {
+        self.run(async |connection| read::ledger_after(connection, after, limit).await).await
+    }
+
     async fn ledger_ids(&self, after: Option<&DeploymentId>, limit: u32) -> Answer<Vec<DeploymentId>> {
         self.run(async |connection| read::ledger_ids(connection, after, limit).await).await
     }

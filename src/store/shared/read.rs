@@ -169,6 +169,18 @@ pub(super) async fn projects(connection: &mut Connection, forge: &ForgeName) -> 
     rows.into_iter().map(ProjectRow::project).collect()
 }
 
+pub(super) async fn ledger_after(
+    connection: &mut Connection,
+    after: Option<(&DeploymentId, i64)>,
+    limit: u32,
+) -> Answer<Vec<(DeploymentId, Sealed)>> {
+    // Every identity sorts after the empty text.
+    let (deployment, seq) = after.map_or(("", 0), |(id, seq)| (id.as_str(), seq));
+    let query = query_as::<SealedRow>(sql::ledger::AFTER).bind(deployment.to_owned()).bind(seq);
+    let rows = query.bind(i64::from(limit)).fetch_all(connection).await.map_err(fault)?;
+    rows.into_iter().map(SealedRow::of_deployment).collect()
+}
+
 pub(super) async fn ledger_ids(
     connection: &mut Connection,
     after: Option<&DeploymentId>,

@@ -258,6 +258,14 @@ impl Store for SqliteStore {
         read::ledger(&mut *self.reader().await?, id).await
     }
 
+    async fn ledger_after(
+        &self,
+        after: Option<(&DeploymentId, i64)>,
+        limit: u32,
+    ) -> Answer<Vec<(DeploymentId, Sealed)>> {
+        read::ledger_after(&mut *self.reader().await?, after, limit).await
+    }
+
     async fn ledger_ids(&self, after: Option<&DeploymentId>, limit: u32) -> Answer<Vec<DeploymentId>> {
         read::ledger_ids(&mut *self.reader().await?, after, limit).await
     }

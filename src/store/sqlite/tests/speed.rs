@@ -32,6 +32,7 @@ async fn no_frequent_statement_walks_a_whole_table() {
         sql::deployment::WATCHED,
         sql::deployment::OPEN,
         sql::command::ANSWERED,
+        sql::ledger::AFTER,
     ];
     for statement in frequent {
         let plan = plan(&house, statement).await;
