@@ -469,6 +469,21 @@ pub trait Store: Postings {
         forge: &ForgeName,
         project: ProjectId,
     ) -> Result<Vec<(i64, DeploymentId)>, StoreError>;
+    /// The newest non-final deployments of a project, at most `limit`, newest first.
+    async fn newest_open(
+        &self,
+        forge: &ForgeName,
+        project: ProjectId,
+        limit: u32,
+    ) -> Result<Vec<Deployment>, StoreError>;
+    /// Identities of non-final deployments of a project that are older than `order` and not yet superseded, oldest
+    /// first.
+    async fn ahead_of(
+        &self,
+        forge: &ForgeName,
+        project: ProjectId,
+        order: i64,
+    ) -> Result<Vec<DeploymentId>, StoreError>;
     /// Conversations with at least one watched deployment.
     async fn watched_rooms(&self, forge: &ForgeName) -> Result<Vec<Conversation>, StoreError>;
     /// What is kept of a conversation; empty when nothing is.

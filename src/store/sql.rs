@@ -122,6 +122,13 @@ pub(super) mod deployment {
         WHERE forge = $1 AND NOT final AND NOT superseded AND conversation IS NOT NULL ORDER BY id";
     pub(crate) const WATCHED_ROOMS: &str = "SELECT DISTINCT conversation FROM deployment \
         WHERE forge = $1 AND NOT final AND NOT superseded AND conversation IS NOT NULL ORDER BY conversation";
+    pub(crate) const CHAINS_OPEN: &str = chains!(
+        "SELECT id, age, number FROM deployment WHERE forge = $1 AND project = $2 AND NOT final \
+         ORDER BY age DESC, number DESC, id DESC LIMIT $3"
+    );
+    /// Those that are superseded stay open until the forge ends them, which it may never do: they aren't looked at.
+    pub(crate) const AHEAD: &str = "SELECT id FROM deployment \
+        WHERE forge = $1 AND project = $2 AND age < $3 AND NOT final AND NOT superseded ORDER BY age, id";
     pub(crate) const OPEN: &str = "SELECT age, id FROM deployment \
         WHERE forge = $1 AND project = $2 AND NOT final ORDER BY age, number, id";
 }

@@ -170,6 +170,8 @@ pub(in crate::store) async fn newer_ones_come_first_whatever_their_number(store:
     assert_eq!(numbers(&store.deployments_in(&merge_request(7), 9).await.unwrap()), [3, 1, 2]);
     assert_eq!(numbers(&store.deployments_of(&gitlab(), SHOP, None, 2).await.unwrap()), [3, 1]);
     assert_eq!(store.open(&gitlab(), SHOP).await.unwrap(), [(10, id(2)), (30, id(1)), (30, id(3))]);
+    assert_eq!(numbers(&store.newest_open(&gitlab(), SHOP, 2).await.unwrap()), [3, 1]);
+    assert_eq!(store.ahead_of(&gitlab(), SHOP, 30).await.unwrap(), [id(2)]);
 }
 
 pub(in crate::store) async fn a_run_has_its_deployments(store: Shared) {

@@ -284,6 +284,19 @@ impl Store for PostgresStore {
         self.run(async |connection| read::open(connection, forge, project).await).await
     }
 
+    async fn newest_open(
+        &self,
+        forge: &ForgeName,
+        project: ProjectId,
+        limit: u32,
+    ) -> Answer<Vec<Deployment>> {
+        self.run(async |connection| read::newest_open(connection, (forge, project), limit).await).await
+    }
+
+    async fn ahead_of(&self, forge: &ForgeName, project: ProjectId, order: i64) -> Answer<Vec<DeploymentId>> {
+        self.run(async |connection| read::ahead_of(connection, (forge, project), order).await).await
+    }
+
     async fn watched_rooms(&self, forge: &ForgeName) -> Answer<Vec<Conversation>> {
         self.run(async |connection| read::watched_rooms(connection, forge).await).await
     }

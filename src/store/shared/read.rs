@@ -114,6 +114,26 @@ pub(super) async fn open(
     Ok(rows.into_iter().map(|(age, id)| (age, DeploymentId::from_stored(id))).collect())
 }
 
+pub(super) async fn newest_open(
+    connection: &mut Connection,
+    (forge, project): (&ForgeName, ProjectId),
+    limit: u32,
+) -> Answer<Vec<Deployment>> {
+    let query = query_as(sql::deployment::CHAINS_OPEN);
+    let query = query.bind(forge.as_str()).bind(project.0).bind(i64::from(limit));
+    deployments(query.fetch_all(connection).await.map_err(fault)?)
+}
+
+pub(super) async fn ahead_of(
+    connection: &mut Connection,
+    (forge, project): (&ForgeName, ProjectId),
+    order: i64,
+) -> Answer<Vec<DeploymentId>> {
+    let query = query_scalar::<String>(sql::deployment::AHEAD);
+    let query = query.bind(forge.as_str()).bind(project.0).bind(order);
+    Ok(ids(query.fetch_all(connection).await.map_err(fault)?))
+}
+
 pub(super) async fn room(connection: &mut Connection, at: &Conversation) -> Answer<Room> {
     let query = query_as::<RoomRow>(sql::room::ONE).bind(at.key());
     let row = query.fetch_optional(connection).await.map_err(fault)?;

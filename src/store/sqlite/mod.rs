@@ -208,6 +208,19 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn newest_open(
+        &self,
+        forge: &ForgeName,
+        project: ProjectId,
+        limit: u32,
+    ) -> Answer<Vec<Deployment>> {
+        read::newest_open(&mut *self.reader().await?, (forge, project), limit).await
+    }
+
+    async fn ahead_of(&self, forge: &ForgeName, project: ProjectId, order: i64) -> Answer<Vec<DeploymentId>> {
+        read::ahead_of(&mut *self.reader().await?, (forge, project), order).await
+    }
+
     async fn watched_rooms(&self, forge: &ForgeName) -> Answer<Vec<Conversation>> {
         read::watched_rooms(&mut *self.reader().await?, forge).await
     }
