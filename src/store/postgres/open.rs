@@ -23,9 +23,10 @@ const ACQUIRE: Duration = Duration::from_millis(1500);
 /// For the first connection, at the start.
 const CONNECT: Duration = Duration::from_secs(10);
 
-const MIGRATIONS: [(&str, &str); 2] = [
+const MIGRATIONS: [(&str, &str); 3] = [
     ("start", include_str!("migrations/0001_start.sql")),
     ("chats", include_str!("migrations/0002_chats.sql")),
+    ("growth", include_str!("migrations/0003_growth.sql")),
 ];
 
 impl PostgresStore {

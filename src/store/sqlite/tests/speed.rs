@@ -65,6 +65,27 @@ async fn whose_turn_it_is_costs_the_same_however_many_others_wait() {
 }
 
 #[tokio::test]
+async fn the_past_is_not_walked_through() {
+    let house = House::new();
+    migrate(&house.url()).await.unwrap();
+    for (statement, index) in [
+        (sql::deployment::OPEN, "INDEX deployment_open (forge=? AND project=?)"),
+        (sql::deployment::CHAINS_OPEN, "INDEX deployment_open (forge=? AND project=?)"),
+        (sql::deployment::AHEAD, "INDEX deployment_ahead (forge=? AND project=? AND age<?)"),
+        (sql::deployment::WATCHED, "(forge=?)"),
+        (sql::deployment::WATCHED_ROOMS, "(forge=?)"),
+        (sql::deployment::CHAINS_OF_NUMBER, "INDEX deployment_number (forge=? AND project=? AND number=?)"),
+        (sql::deployment::OF_RUN, "INDEX deployment_run (forge=? AND project=? AND run=?)"),
+        (sql::ledger::AFTER, "PRIMARY KEY ((deployment,seq)>(?,?))"),
+        (sql::command::OF_SOURCE, "PRIMARY KEY (source=?)"),
+        (open::FREE, "INDEX job_leased"),
+    ] {
+        let plan = plan(&house, statement).await;
+        assert!(plan.iter().any(|step| step.contains(index)), "{statement}\n{plan:#?}");
+    }
+}
+
+#[tokio::test]
 async fn looking_at_the_queue_reads_only_what_it_shows() {
     let house = House::new();
     migrate(&house.url()).await.unwrap();
