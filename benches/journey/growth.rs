@@ -261,7 +261,7 @@ impl Grown {
                 let began = Instant::now();
                 store.deployments_in(&here, 50).await?;
                 store.room(&here).await?;
-                store.deployments_of(&here.forge, project, None, 200).await?;
+                store.environments(&here.forge, project, 200).await?;
                 times.push(began.elapsed());
                 let began = Instant::now();
                 store.open(&here.forge, project).await?;

@@ -51,9 +51,9 @@ impl App {
                 self.announced_in((chat, channel), desk.forge.name(), speaker.project.id).await?
             }
         };
-        let all = self.store.deployments_of(desk.forge.name(), speaker.project.id, None, MOST_NAMES).await?;
-        let mut environments: Vec<String> =
-            here.iter().chain(&all).map(|d| d.description.environment.clone()).collect();
+        let mut environments =
+            self.store.environments(desk.forge.name(), speaker.project.id, MOST_NAMES).await?;
+        environments.extend(here.iter().map(|d| d.description.environment.clone()));
         environments.sort_unstable();
         environments.dedup();
         Ok(Stage { here, environments, room, listed: BTreeMap::new(), looked: false })

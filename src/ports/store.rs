@@ -434,6 +434,13 @@ pub trait Store: Postings {
         status: Option<Status>,
         limit: u32,
     ) -> Result<Vec<Deployment>, StoreError>;
+    /// Names of the environments of a project's newest deployments, `limit` of these, each name once, in order.
+    async fn environments(
+        &self,
+        forge: &ForgeName,
+        project: ProjectId,
+        limit: u32,
+    ) -> Result<Vec<String>, StoreError>;
     /// Identities of deployments that are not final, have a conversation and aren't superseded: what polling looks at.
     async fn watched(&self, forge: &ForgeName) -> Result<Vec<DeploymentId>, StoreError>;
     /// The deployment that people call by this number, if we hold it.

@@ -115,6 +115,11 @@ pub(super) mod deployment {
         chains!("SELECT id, age, number FROM deployment WHERE forge = $1 AND project = $2 AND number = $3");
     pub(crate) const CHAINS_ABOUT: &str =
         chains!("SELECT id, age, number FROM deployment WHERE subject = $1");
+    /// First entries alone.
+    pub(crate) const OPENINGS: &str = "SELECT l.deployment, l.seq, l.at, l.format, l.body, l.hash FROM (\
+            SELECT id FROM deployment WHERE forge = $1 AND project = $2 \
+            ORDER BY age DESC, number DESC, id DESC LIMIT $3) d \
+        JOIN ledger l ON l.deployment = d.id WHERE l.seq = 1";
     pub(crate) const OF_RUN: &str =
         "SELECT id FROM deployment WHERE forge = $1 AND project = $2 AND run = $3 ORDER BY id";
 

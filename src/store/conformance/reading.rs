@@ -171,6 +171,8 @@ pub(in crate::store) async fn newer_ones_come_first_whatever_their_number(store:
     assert_eq!(numbers(&store.deployments_of(&gitlab(), SHOP, None, 2).await.unwrap()), [3, 1]);
     assert_eq!(store.open(&gitlab(), SHOP).await.unwrap(), [(10, id(2)), (30, id(1)), (30, id(3))]);
     assert_eq!(numbers(&store.newest_open(&gitlab(), SHOP, 2).await.unwrap()), [3, 1]);
+    assert_eq!(store.environments(&gitlab(), SHOP, 9).await.unwrap(), ["production"]);
+    assert!(store.environments(&gitlab(), SHOP, 0).await.unwrap().is_empty());
     assert_eq!(store.ahead_of(&gitlab(), SHOP, 30).await.unwrap(), [id(2)]);
 }
 

@@ -245,6 +245,10 @@ impl Store for PostgresStore {
             .await
     }
 
+    async fn environments(&self, forge: &ForgeName, project: ProjectId, limit: u32) -> Answer<Vec<String>> {
+        self.run(async |connection| read::environments(connection, (forge, project), limit).await).await
+    }
+
     async fn watched(&self, forge: &ForgeName) -> Answer<Vec<DeploymentId>> {
         self.run(async |connection| read::watched(connection, forge).await).await
     }

@@ -12,6 +12,7 @@ use crate::store::rows::{
 };
 use crate::store::sql;
 use jiff::Timestamp;
+use std::collections::BTreeSet;
 
 type Answer<T> = Result<T, StoreError>;
 
@@ -68,6 +69,18 @@ pub(super) async fn deployments_of(
         query = query.bind(status.as_str());
     }
     deployments(query.fetch_all(connection).await.map_err(fault)?)
+}
+
+pub(super) async fn environments(
+    connection: &mut Connection,
+    (forge, project): (&ForgeName, ProjectId),
+    limit: u32,
+) -> Answer<Vec<String>> {
+    let query = query_as(sql::deployment::OPENINGS);
+    let query = query.bind(forge.as_str()).bind(project.0).bind(i64::from(limit));
+    let opened = deployments(query.fetch_all(connection).await.map_err(fault)?)?;
+    let names: BTreeSet<String> = opened.into_iter().map(|d| d.description.environment).collect();
+    Ok(names.into_iter().collect())
 }
 
 pub(super) async fn numbered(

@@ -165,6 +165,10 @@ impl Store for SqliteStore {
         read::deployments_of(&mut *self.reader().await?, (forge, project), status, limit).await
     }
 
+    async fn environments(&self, forge: &ForgeName, project: ProjectId, limit: u32) -> Answer<Vec<String>> {
+        read::environments(&mut *self.reader().await?, (forge, project), limit).await
+    }
+
     async fn watched(&self, forge: &ForgeName) -> Answer<Vec<DeploymentId>> {
         read::watched(&mut *self.reader().await?, forge).await
     }

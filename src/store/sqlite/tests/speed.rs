@@ -70,6 +70,7 @@ async fn the_past_is_not_walked_through() {
     migrate(&house.url()).await.unwrap();
     for (statement, index) in [
         (sql::deployment::OPEN, "INDEX deployment_open (forge=? AND project=?)"),
+        (sql::deployment::OPENINGS, "PRIMARY KEY (deployment=? AND seq=?)"),
         (sql::deployment::CHAINS_OPEN, "INDEX deployment_open (forge=? AND project=?)"),
         (sql::deployment::AHEAD, "INDEX deployment_ahead (forge=? AND project=? AND age<?)"),
         (sql::deployment::WATCHED, "(forge=?)"),
