@@ -24,13 +24,25 @@ pub(crate) struct Hooks {
 }
 
 impl Hooks {
+    /// Bob's, who isn't there.
     pub(crate) fn new(project: u64) -> anyhow::Result<Self> {
-        let text = template(project);
+        Self::of(project, 5, "@countersign approve production")
+    }
+
+    /// Of this author, with this text.
+    pub(crate) fn of(project: u64, author: u64, note: &str) -> anyhow::Result<Self> {
+        let text = template(project, author, note);
         let (before, rest) = text.split_once(&FIRST.0.to_string()).context("no comment in the template")?;
         let (between, behind) =
             rest.split_once(&FIRST.1.to_string()).context("no merge request in the template")?;
         let key = STANDARD.decode(SIGNING_TOKEN.trim_start_matches("whsec_"))?;
         Ok(Self { parts: [before, between, behind].map(str::to_owned), key })
+    }
+
+    /// The one that announces this comment on this merge request.
+    fn announce(&self, comment: u64, request: u64) -> String {
+        let [before, between, behind] = &self.parts;
+        format!("{before}{comment}{between}{request}{behind}")
     }
 }
 
@@ -40,9 +52,7 @@ impl Kind for Hooks {
     }
 
     fn body(&self, number: u64) -> String {
-        let [before, between, behind] = &self.parts;
-        let (comment, request) = (FIRST.0 + number, FIRST.1 + number % MERGE_REQUESTS);
-        format!("{before}{comment}{between}{request}{behind}")
+        self.announce(FIRST.0 + number, FIRST.1 + number % MERGE_REQUESTS)
     }
 
     fn proof(&self, number: u64, at: i64, body: &str) -> anyhow::Result<String> {
@@ -59,17 +69,39 @@ impl Kind for Hooks {
     }
 }
 
+/// Comments that are there, each with its merge request.
+pub(crate) struct Written {
+    pub(crate) hooks: Hooks,
+    pub(crate) comments: Vec<(u64, u64)>,
+}
+
+impl Kind for Written {
+    fn path(&self) -> &'static str {
+        self.hooks.path()
+    }
+
+    fn body(&self, number: u64) -> String {
+        let written = usize::try_from(number).ok().and_then(|number| self.comments.get(number));
+        let (comment, request) = written.copied().unwrap_or_default();
+        self.hooks.announce(comment, request)
+    }
+
+    fn proof(&self, number: u64, at: i64, body: &str) -> anyhow::Result<String> {
+        self.hooks.proof(number, at, body)
+    }
+}
+
 /// A Note Hook as GitLab sends it, made long by the merge request's description.
-fn template(project: u64) -> String {
+fn template(project: u64, author: u64, note: &str) -> String {
     let hook = |description: &str| {
         json!({
             "object_kind": "note", "event_type": "note", "project_id": project,
-            "user": {"id": 5, "name": "Bob", "username": "bob", "email": "[REDACTED]",
+            "user": {"id": author, "name": "Bob", "username": "bob", "email": "[REDACTED]",
                 "avatar_url": "https://gitlab.example.com/uploads/-/system/user/avatar/5/avatar.png"},
             "project": {"id": project, "name": "shop", "path_with_namespace": "acme/shop",
                 "web_url": "https://gitlab.example.com/acme/shop", "default_branch": "main"},
-            "object_attributes": {"id": FIRST.0, "note": "@countersign approve production",
-                "noteable_type": "MergeRequest", "author_id": 5, "created_at": "2026-11-21 08:00:00 UTC",
+            "object_attributes": {"id": FIRST.0, "note": note,
+                "noteable_type": "MergeRequest", "author_id": author, "created_at": "2026-11-21 08:00:00 UTC",
                 "updated_at": "2026-11-21 08:00:00 UTC", "discussion_id": "d1c5b2f0", "commit_id": null,
                 "internal": false, "system": false, "action": "create"},
             "repository": {"name": "shop", "url": "git@gitlab.example.com:acme/shop.git"},

@@ -2,9 +2,8 @@
 //! machine does meets both.
 
 use crate::child::{Child, get};
-use crate::github_hooks::GitHubHooks;
 use crate::hooks::Hooks;
-use crate::load::{Kind, Load, Run};
+use crate::load::{CONNECTIONS, Kind, Load, Run, Sending};
 use crate::site::Site;
 use crate::table::median;
 use crate::world::{World, until};
@@ -17,7 +16,7 @@ use std::time::Duration;
 /// No run takes longer.
 const MOST: Duration = Duration::from_secs(10);
 /// The first requests after a start warm caches and connections; they aren't counted.
-const WARM_UP: usize = 500;
+pub(crate) const WARM_UP: usize = 500;
 
 /// Runs of one kind of server.
 #[derive(Default)]
@@ -25,7 +24,7 @@ pub(crate) struct Series {
     rates: Vec<f64>,
     /// Of every request.
     pub(crate) latencies: Vec<Duration>,
-    sent: u32,
+    pub(crate) sent: u32,
     cpu: Duration,
 }
 
@@ -41,26 +40,21 @@ impl Series {
     }
 
     /// So many requests, sent now.
-    pub(crate) fn run(&mut self, child: &Child, load: &mut Load, sending: &Sending) -> anyhow::Result<()> {
-        let signed = load.sign(sending.count, SystemClock.now())?;
+    pub(crate) fn run(
+        &mut self,
+        child: &Child,
+        load: &mut Load,
+        (count, how): (usize, Sending),
+    ) -> anyhow::Result<()> {
+        let signed = load.sign(count, SystemClock.now())?;
         let before = child.cpu()?;
-        let run: Run = load.send(&signed, child.address, sending.status, sending.most)?;
+        let run: Run = load.send(&signed, child.address, how)?;
         self.cpu += child.cpu()?.saturating_sub(before);
         self.rates.push(run.rate());
         self.sent += u32::try_from(run.sent)?;
         self.latencies.extend(run.latencies);
         Ok(())
     }
-}
-
-/// What a run sends.
-pub(crate) struct Sending {
-    /// Requests, at most.
-    pub(crate) count: usize,
-    /// What each is answered with.
-    pub(crate) status: u16,
-    /// The run's end, whatever is left.
-    pub(crate) most: Duration,
 }
 
 /// What is compared: a kind of request, and how it is answered by a server that stores it and by one that doesn't.
@@ -91,18 +85,16 @@ pub(crate) fn compare<K: Kind + 'static>(
 }
 
 /// A server of a comparison.
-pub(crate) struct Rival {
+struct Rival {
     child: Child,
     /// What it answers.
     status: u16,
-    pub(crate) series: Series,
-    /// Resident MiB at their highest.
-    pub(crate) memory: f64,
+    series: Series,
 }
 
 impl Rival {
     fn new(child: Child, status: u16) -> Self {
-        Self { child, status, series: Series::default(), memory: 0.0 }
+        Self { child, status, series: Series::default() }
     }
 }
 
@@ -113,16 +105,14 @@ fn in_turns(
     mut load: Load,
     (runs, count): (u32, usize),
 ) -> anyhow::Result<()> {
-    let one = |count, status| Sending { count, status, most: MOST };
     for rival in &*rivals {
-        Series::default().run(&rival.child, &mut load, &one(WARM_UP, rival.status))?;
+        Series::default().run(&rival.child, &mut load, (WARM_UP, freely(rival.status, CONNECTIONS)))?;
     }
     until("the server was asked to come back later", || world.is_asked())?;
     world.until_no_calls()?;
     for _ in 0..runs {
-        for Rival { child, status, series, memory } in &mut *rivals {
-            series.run(child, &mut load, &one(count, *status))?;
-            *memory = child.memory()?.1;
+        for Rival { child, status, series } in &mut *rivals {
+            series.run(child, &mut load, (count, freely(*status, CONNECTIONS)))?;
         }
     }
     if let Some(first) = rivals.first() {
@@ -132,24 +122,13 @@ fn in_turns(
     Ok(())
 }
 
-/// The true server and the least that can be done with a hook: ours storing, ours not storing, a small row for each
-/// hook, no row.
-pub(crate) fn compare_with_bare(folder: &Path, extent: (u32, usize)) -> anyhow::Result<[Rival; 4]> {
-    let world = World::with_github()?;
-    world.turn_away();
-    let site = |how: &str| Site::new(folder, how, &world);
-    let mut rivals = [
-        Rival::new(site("storing-github")?.serve()?, 202),
-        Rival::new(site("forgetting-github")?.serve_without_storing()?, 200),
-        Rival::new(site("bare-row")?.serve_barely(true)?, 202),
-        Rival::new(site("bare")?.serve_barely(false)?, 202),
-    ];
-    in_turns(&mut rivals, &world, Load::new(GitHubHooks::new()?), extent)?;
-    Ok(rivals)
+/// As fast as they are answered.
+pub(crate) fn freely(status: u16, connections: usize) -> Sending {
+    Sending { status, connections, pace: None, most: MOST }
 }
 
 /// How many deliveries a server says that it has stored.
-fn stored_by(child: &Child) -> anyhow::Result<u64> {
+pub(crate) fn stored_by(child: &Child) -> anyhow::Result<u64> {
     let metrics = get(child.address, "/metrics")?;
     let lines = metrics.lines().filter(|line| {
         line.starts_with("countersign_deliveries_total{") && line.contains("outcome=\"stored\"")
@@ -175,7 +154,7 @@ pub(crate) fn work(folder: &Path, count: usize, most: Duration) -> anyhow::Resul
     let (idle, _) = child.memory()?;
     let mut load = Load::new(Hooks::new(world.project)?);
     let mut series = Series::default();
-    series.run(&child, &mut load, &Sending { count, status: 202, most })?;
+    series.run(&child, &mut load, (count, Sending { most, ..freely(202, CONNECTIONS) }))?;
     let (after, highest) = child.memory()?;
     Ok(Worked { sent: series.latencies.len(), series, memory: [idle, after, highest] })
 }

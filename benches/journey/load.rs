@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Connections at once; each sends its next request when the last one was answered.
+/// Connections at once, where nothing else is said.
 pub(crate) const CONNECTIONS: usize = 32;
 /// An answer that takes longer is none.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -35,6 +35,19 @@ pub(crate) struct Load {
 pub(crate) struct Signed {
     number: u64,
     proof: String,
+}
+
+/// How requests are sent, and what each is answered with.
+#[derive(Clone, Copy)]
+pub(crate) struct Sending {
+    pub(crate) status: u16,
+    /// At once; each sends its next request when the last one was answered.
+    pub(crate) connections: usize,
+    /// Requests per second, of all connections together, each sent when its time has come and timed from then on;
+    /// one after the other if there is none.
+    pub(crate) pace: Option<f64>,
+    /// The run's end, whatever is left.
+    pub(crate) most: Duration,
 }
 
 /// How a run went.
@@ -75,22 +88,19 @@ impl Load {
         format!("POST {path} HTTP/1.1\r\nhost: {to}\r\n{proof}content-length: {length}\r\n\r\n{body}")
     }
 
-    /// Sends all of them, or as many as time allows; every one must be answered with this status.
-    pub(crate) fn send(
-        &self,
-        all: &[Signed],
-        to: SocketAddr,
-        status: u16,
-        most: Duration,
-    ) -> anyhow::Result<Run> {
+    /// Sends all of them, or as many as time allows; every one must be answered with the status.
+    pub(crate) fn send(&self, all: &[Signed], to: SocketAddr, how: Sending) -> anyhow::Result<Run> {
         let next = AtomicUsize::new(0);
         let began = Instant::now();
         let latencies = thread::scope(|scope| {
             let line = || {
-                let next = || all.get(next.fetch_add(1, Ordering::Relaxed));
-                self.send_one_by_one(next, to, status, began + most)
+                let next = || {
+                    let position = next.fetch_add(1, Ordering::Relaxed);
+                    all.get(position).map(|signed| (position, signed))
+                };
+                self.send_one_by_one(next, to, (began, how))
             };
-            let lines: Vec<_> = (0..CONNECTIONS).map(|_| scope.spawn(line)).collect();
+            let lines: Vec<_> = (0..how.connections).map(|_| scope.spawn(line)).collect();
             let ended =
                 lines.into_iter().map(|line| line.join().unwrap_or_else(|_| bail!("a line panicked")));
             ended.collect::<anyhow::Result<Vec<_>>>()
@@ -101,21 +111,23 @@ impl Load {
 
     fn send_one_by_one<'a>(
         &self,
-        next: impl Fn() -> Option<&'a Signed>,
+        next: impl Fn() -> Option<(usize, &'a Signed)>,
         to: SocketAddr,
-        status: u16,
-        until: Instant,
+        (start, how): (Instant, Sending),
     ) -> anyhow::Result<Vec<Duration>> {
-        let wanted = format!("HTTP/1.1 {status} ");
+        let wanted = format!("HTTP/1.1 {} ", how.status);
         let mut line = TcpStream::connect(to)?;
         line.set_nodelay(true)?;
         line.set_read_timeout(Some(PATIENCE))?;
         let mut latencies = Vec::new();
-        while Instant::now() < until
-            && let Some(signed) = next()
+        while start.elapsed() < how.most
+            && let Some((position, signed)) = next()
         {
             let request = self.request(signed, to);
-            let began = Instant::now();
+            let began = match how.pace {
+                None => Instant::now(),
+                Some(pace) => until_due(start, position, pace)?,
+            };
             line.write_all(request.as_bytes())?;
             let answer = read_answer(&mut line)?;
             latencies.push(began.elapsed());
@@ -123,6 +135,13 @@ impl Load {
         }
         Ok(latencies)
     }
+}
+
+/// Returns when the request of this position is due, and says when that was: who is late is timed as if they weren't.
+fn until_due(start: Instant, position: usize, pace: f64) -> anyhow::Result<Instant> {
+    let due = start + Duration::from_secs_f64(f64::from(u32::try_from(position)?) / pace);
+    thread::sleep(due.saturating_duration_since(Instant::now()));
+    Ok(due)
 }
 
 /// Head and body of one answer; the next one stands behind it.

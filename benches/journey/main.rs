@@ -4,22 +4,28 @@
 //! Prints one table and asserts nothing about speed. All of it takes some minutes; names pick parts of it.
 //!
 //! * `baseline`: the same server, storing nothing. `bare`: the least that can be done with a hook.
-//! * `site` and `child`: a place for a server, and the server in it.
+//! * `site` and `child`: a place for a server, and the server in it. `postgres`: databases other than files.
 //! * `world`: the twin of GitLab. `channel`: the twin of Slack beside it.
 //! * `load`: many connections, and what they send: `hooks`, `github_hooks`, `commands`.
-//! * `intake`, `approval`, `press`: what is measured. `table`: how it is told.
+//! * `books`: a database of any size.
+//! * `intake`, `rivals`, `instances`, `approval`, `press`, `growth`: what is measured. `table`: how it is told.
 
 mod approval;
 mod bare;
 mod baseline;
+mod books;
 mod channel;
 mod child;
 mod commands;
 mod github_hooks;
+mod growth;
 mod hooks;
+mod instances;
 mod intake;
 mod load;
+mod postgres;
 mod press;
+mod rivals;
 mod site;
 mod table;
 mod world;
@@ -27,13 +33,15 @@ mod world;
 use anyhow::{Context as _, bail};
 use approval::Approvals;
 use commands::Commands;
+use growth::Sizes;
 use hooks::Hooks;
-use intake::{Compared, Rival, Series, Worked};
+use intake::{Compared, Series, Worked};
+use postgres::Cluster;
 use press::Presses;
 use site::Site;
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 use table::{Table, ms, quantile};
@@ -51,8 +59,11 @@ struct Extent {
     runs: u32,
     requests_per_run: usize,
     hooks_at_work: usize,
+    /// For each number of instances.
+    sustained: u32,
     approvals: u32,
     presses: u32,
+    sizes: Sizes,
 }
 
 const WHOLE: Extent = Extent {
@@ -60,27 +71,49 @@ const WHOLE: Extent = Extent {
     runs: 3,
     requests_per_run: 15_000,
     hooks_at_work: 100_000,
+    sustained: 600,
     approvals: 100,
     presses: 120,
+    sizes: Sizes { past: &[1000, 10_000, 100_000, 1_000_000], blocked: &[10, 100, 1000, 10_000] },
 };
-const QUICK: Extent =
-    Extent { starts: 2, runs: 1, requests_per_run: 500, hooks_at_work: 1000, approvals: 5, presses: 3 };
+const QUICK: Extent = Extent {
+    starts: 2,
+    runs: 1,
+    requests_per_run: 500,
+    hooks_at_work: 1000,
+    sustained: 30,
+    approvals: 5,
+    presses: 3,
+    sizes: Sizes { past: &[100, 1000], blocked: &[10, 100] },
+};
 /// The hooks at work end then, however many are left.
 const WORK_MOST: Duration = Duration::from_secs(100);
 
-/// Measures something in this folder, and tells it.
-type Part = fn(&mut Table, &Path, &Extent) -> anyhow::Result<()>;
+/// Where it is measured.
+pub(crate) struct Ground {
+    /// For files.
+    pub(crate) folder: PathBuf,
+    /// For databases that are no file.
+    pub(crate) cluster: Option<Cluster>,
+}
+
+/// Measures something, and tells it.
+type Part = fn(&mut Table, &Ground, &Extent) -> anyhow::Result<()>;
 
 /// What there is to measure, by the names that pick it.
-const PARTS: [(&str, Part); 7] = [
+const PARTS: [(&str, Part); 9] = [
     ("starts", starts),
     ("hooks", hooks),
     ("github", github),
     ("commands", commands),
     ("work", work),
+    ("instances", instances),
     ("approvals", approvals),
     ("presses", presses),
+    ("growth", growth),
 ];
+/// What isn't measured unless it is asked for by name.
+const ONLY_BY_NAME: &str = "growth";
 
 fn main() -> anyhow::Result<()> {
     // `cargo test --all-targets` runs this, too, and doesn't say `--bench`: a glance shows that it works.
@@ -106,7 +139,7 @@ fn main() -> anyhow::Result<()> {
         }
     }
     if picked.is_empty() {
-        picked.extend(PARTS.map(|(_, part)| part));
+        picked.extend(PARTS.into_iter().filter(|(name, _)| *name != ONLY_BY_NAME).map(|(_, part)| part));
     }
     measure(&picked, if quick { &QUICK } else { &extent })
 }
@@ -117,8 +150,13 @@ fn measure(parts: &[Part], extent: &Extent) -> anyhow::Result<()> {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let mut table = Table::default();
     machine(&mut table, folder.path())?;
+    let ground = Ground { folder: folder.path().to_owned(), cluster: Cluster::find()? };
+    let flushes = ground.cluster.as_ref().map(Cluster::flushes).transpose()?;
+    let has = flushes
+        .map_or("NOT MEASURED", |on| if on { "fsync = on" } else { "fsync = off: nothing is on disk" });
+    table.row("PostgreSQL", has.to_owned(), "");
     for part in parts {
-        part(&mut table, folder.path(), extent)?;
+        part(&mut table, &ground, extent)?;
     }
     table.row("all of this took", format!("{:.0} s", began.elapsed().as_secs_f64()), "");
     Ok(table.print()?)
@@ -142,9 +180,9 @@ fn machine(table: &mut Table, folder: &Path) -> anyhow::Result<()> {
 }
 
 /// Starts on a fresh database, then again and again on the same one.
-fn starts(table: &mut Table, folder: &Path, extent: &Extent) -> anyhow::Result<()> {
+fn starts(table: &mut Table, ground: &Ground, extent: &Extent) -> anyhow::Result<()> {
     let world = World::new()?;
-    let site = Site::new(folder, "starting", &world)?;
+    let site = Site::new(&ground.folder, "starting", &world)?;
     let first = site.serve()?;
     table.row("start to ready, creating the database", format!("{} ms", ms(first.ready_after)), "< 200 ms");
     drop(first);
@@ -156,41 +194,32 @@ fn starts(table: &mut Table, folder: &Path, extent: &Extent) -> anyhow::Result<(
     Ok(())
 }
 
-fn hooks(table: &mut Table, folder: &Path, extent: &Extent) -> anyhow::Result<()> {
+fn hooks(table: &mut Table, ground: &Ground, extent: &Extent) -> anyhow::Result<()> {
     let world = World::new()?;
     let kind = Hooks::new(world.project)?;
     let what = Compared { name: "hooks", world, kind, statuses: (202, 200) };
-    let (storing, forgetting) = intake::compare(folder, what, extent.runs, extent.requests_per_run)?;
+    let (storing, forgetting) = intake::compare(&ground.folder, what, extent.runs, extent.requests_per_run)?;
     tell_intake(table, "10 KiB hooks", (&storing, &forgetting));
     Ok(())
 }
 
-fn github(table: &mut Table, folder: &Path, extent: &Extent) -> anyhow::Result<()> {
-    let rivals = intake::compare_with_bare(folder, (extent.runs, extent.requests_per_run))?;
-    let [storing, forgetting, row, none] = &rivals;
-    let named = [
-        ("stored", storing),
-        ("verified alone", forgetting),
-        ("bare, a row each", row),
-        ("bare, none", none),
-    ];
-    for (how, Rival { series, memory, .. }) in named {
-        let what = format!("14 KiB hooks {how}");
-        table.row(&what, format!("{:.0} /s", series.rate()), "");
-        table.times(&what, &series.latencies);
-        table.row(&format!("{what}: CPU for each"), format!("{:.0} µs", series.cpu_per_request()), "");
-        table.row(&format!("{what}: memory at its highest"), format!("{memory:.1} MiB"), "");
-    }
-    table.ratio("rate, stored to bare with a row each", storing.series.rate(), row.series.rate());
-    table.ratio("rate, verified alone to bare with none", forgetting.series.rate(), none.series.rate());
-    Ok(())
+fn github(table: &mut Table, ground: &Ground, extent: &Extent) -> anyhow::Result<()> {
+    rivals::measure(table, ground, (extent.runs, extent.requests_per_run))
 }
 
-fn commands(table: &mut Table, folder: &Path, extent: &Extent) -> anyhow::Result<()> {
+fn instances(table: &mut Table, ground: &Ground, extent: &Extent) -> anyhow::Result<()> {
+    instances::measure(table, ground, extent.sustained)
+}
+
+fn growth(table: &mut Table, ground: &Ground, extent: &Extent) -> anyhow::Result<()> {
+    growth::measure(table, ground, &extent.sizes)
+}
+
+fn commands(table: &mut Table, ground: &Ground, extent: &Extent) -> anyhow::Result<()> {
     let world = World::with_channel()?;
     let kind = Commands::new(world.channel.as_ref().context("no channel")?);
     let what = Compared { name: "commands", world, kind, statuses: (200, 200) };
-    let (storing, forgetting) = intake::compare(folder, what, extent.runs, extent.requests_per_run)?;
+    let (storing, forgetting) = intake::compare(&ground.folder, what, extent.runs, extent.requests_per_run)?;
     tell_intake(table, "Slack commands", (&storing, &forgetting));
     Ok(())
 }
@@ -214,9 +243,9 @@ fn tell_intake(table: &mut Table, what: &str, (storing, forgetting): (&Series, &
     }
 }
 
-fn work(table: &mut Table, folder: &Path, extent: &Extent) -> anyhow::Result<()> {
+fn work(table: &mut Table, ground: &Ground, extent: &Extent) -> anyhow::Result<()> {
     let Worked { series, memory: [idle, after, highest], sent } =
-        intake::work(folder, extent.hooks_at_work, WORK_MOST)?;
+        intake::work(&ground.folder, extent.hooks_at_work, WORK_MOST)?;
     table.row("10 KiB hooks stored while the worker works", format!("{:.0} /s", series.rate()), "");
     table.times("hook to 202 while the worker works", &series.latencies);
     table.row("memory, idle", format!("{idle:.1} MiB"), "< 40 MB");
@@ -225,9 +254,9 @@ fn work(table: &mut Table, folder: &Path, extent: &Extent) -> anyhow::Result<()>
     Ok(())
 }
 
-fn approvals(table: &mut Table, folder: &Path, extent: &Extent) -> anyhow::Result<()> {
+fn approvals(table: &mut Table, ground: &Ground, extent: &Extent) -> anyhow::Result<()> {
     let world = World::new()?;
-    let site = Site::new(folder, "approving", &world)?;
+    let site = Site::new(&ground.folder, "approving", &world)?;
     let Approvals { cold, warm, voted, started, answered } =
         approval::measure(&world, &site, extent.approvals)?;
     table.times("comment to vote", &voted);
@@ -238,9 +267,9 @@ fn approvals(table: &mut Table, folder: &Path, extent: &Extent) -> anyhow::Resul
     Ok(())
 }
 
-fn presses(table: &mut Table, folder: &Path, extent: &Extent) -> anyhow::Result<()> {
+fn presses(table: &mut Table, ground: &Ground, extent: &Extent) -> anyhow::Result<()> {
     let world = World::with_channel()?;
-    let site = Site::new(folder, "pressing", &world)?;
+    let site = Site::new(&ground.folder, "pressing", &world)?;
     let Presses { acknowledged, started, shown } = press::measure(&world, &site, extent.presses)?;
     table.row("presses of Approve in Slack", extent.presses.to_string(), "");
     table.times("press to acknowledgement", &acknowledged);

@@ -24,6 +24,13 @@ impl Table {
         self.row(&format!("{what}, p50 / p99"), value, "");
     }
 
+    /// Adds what a figure came to at one size after the other, and how the last stands to the first.
+    pub(crate) fn growth(&mut self, what: &str, figures: &[f64], unit: &str, goal: &str) {
+        let told: Vec<String> = figures.iter().map(|figure| few_digits(*figure)).collect();
+        let ratio = figures.last().zip(figures.first()).map_or(0.0, |(last, first)| last / first);
+        self.row(what, format!("{} {unit}  ×{ratio:.2}", told.join(" / ")), goal);
+    }
+
     /// Adds how one figure stands to another.
     pub(crate) fn ratio(&mut self, what: &str, one: f64, other: f64) {
         let ratio = if other > 0.0 { one / other } else { 0.0 };
@@ -63,8 +70,11 @@ fn print_calls(what: &str, calls: &[ApiCall]) -> io::Result<()> {
 
 /// Milliseconds with as many digits as tell something.
 pub(crate) fn ms(time: Duration) -> String {
-    let ms = time.as_secs_f64() * 1e3;
-    if ms < 10.0 { format!("{ms:.2}") } else { format!("{ms:.0}") }
+    few_digits(time.as_secs_f64() * 1e3)
+}
+
+fn few_digits(figure: f64) -> String {
+    if figure < 10.0 { format!("{figure:.2}") } else { format!("{figure:.0}") }
 }
 
 /// The time below which this part of all lies; zero when there is none.

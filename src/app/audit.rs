@@ -4,8 +4,8 @@ use crate::domain::id::DeploymentId;
 use crate::domain::ledger::{self, Broken, Sealed};
 use crate::ports::store::{Store, StoreError};
 
-/// Chains that are listed at once.
-const AT_ONCE: u32 = 500;
+/// Entries that are read at once.
+const AT_ONCE: u32 = 2000;
 
 /// What a walk over the ledger found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,25 +21,42 @@ pub struct Audit {
 /// The chains of a ledger, one after the other.
 pub struct Walk<'a> {
     store: &'a dyn Store,
-    listed: std::vec::IntoIter<DeploymentId>,
-    last: Option<DeploymentId>,
+    read: std::vec::IntoIter<(DeploymentId, Sealed)>,
+    /// The last entry that was read.
+    last: Option<(DeploymentId, i64)>,
 }
 
 impl<'a> Walk<'a> {
     /// Begins at the first chain.
     pub fn new(store: &'a dyn Store) -> Self {
-        Self { store, listed: Vec::new().into_iter(), last: None }
+        Self { store, read: Vec::new().into_iter(), last: None }
     }
 
     /// The next deployment with its chain, oldest entry first; `None` at the end.
     pub async fn next(&mut self) -> Result<Option<(DeploymentId, Vec<Sealed>)>, StoreError> {
-        if self.listed.as_slice().is_empty() {
-            self.listed = self.store.ledger_ids(self.last.as_ref(), AT_ONCE).await?.into_iter();
+        self.read_on().await?;
+        let Some((id, opening)) = self.read.next() else { return Ok(None) };
+        let mut chain = vec![opening];
+        loop {
+            self.read_on().await?;
+            if self.read.as_slice().first().is_none_or(|(next, _)| *next != id) {
+                return Ok(Some((id, chain)));
+            }
+            chain.extend(self.read.next().map(|(_, entry)| entry));
         }
-        let Some(id) = self.listed.next() else { return Ok(None) };
-        self.last = Some(id.clone());
-        let chain = self.store.ledger(&id).await?;
-        Ok(Some((id, chain)))
+    }
+
+    /// Sees to it that the next entry is at hand, if there is one.
+    async fn read_on(&mut self) -> Result<(), StoreError> {
+        if self.read.as_slice().is_empty() {
+            let after = self.last.as_ref().map(|(id, seq)| (id, *seq));
+            let read = self.store.ledger_after(after, AT_ONCE).await?;
+            if let Some((id, entry)) = read.last() {
+                self.last = Some((id.clone(), entry.seq));
+            }
+            self.read = read.into_iter();
+        }
+        Ok(())
     }
 }
 

@@ -268,15 +268,14 @@ impl App {
 
     /// Marks what still waits for the same environment from earlier runs.
     pub async fn supersede(&self, desk: &Desk, project: &Project, newer: &Sighting) -> Result<(), Stopped> {
-        let open = self.store.open(desk.forge.name(), project.id).await?;
-        for (order, id) in open.into_iter().filter(|(order, _)| *order < newer.order) {
+        for id in self.store.ahead_of(desk.forge.name(), project.id, newer.order).await? {
             let Some(older) = self.store.deployment(&id).await? else { continue };
             let same =
                 older.description.environment == newer.environment && older.description.run != newer.run;
             if !same || older.superseded || !older.status.takes_votes() {
                 continue;
             }
-            tracing::debug!(deployment = %id, order, newer = newer.order, "superseded");
+            tracing::debug!(deployment = %id, newer = newer.order, "superseded");
             let mut commit = Commit::at(self.clock.now());
             commit.changes.push(change(&older, vec![Entry::Superseded]));
             commit.jobs.extend(self.showing(&older)?);

@@ -34,6 +34,8 @@ const DOWNTIME: SignedDuration = SignedDuration::from_hours(24);
 const OVERLAP: SignedDuration = SignedDuration::from_secs(60);
 /// A forge keeps its deliveries so long for us to ask for again.
 const LOG_REACHES: SignedDuration = SignedDuration::from_hours(72);
+/// How many looks are written at once: a store that writes thousands does nothing else meanwhile.
+const LOOKS_AT_ONCE: usize = 100;
 /// Deliveries are remembered this long, for duplicates.
 const REMEMBER: SignedDuration = SignedDuration::from_hours(24 * 30);
 
@@ -109,16 +111,25 @@ impl App {
     async fn look_at_open(&self, task: &Task, forge: &ForgeName) -> Result<(), Stopped> {
         let poll = self.desk(forge)?.poll;
         let now = self.clock.now();
+        let deployments = self.store.watched(forge).await?.into_iter();
+        let rooms = self.store.watched_rooms(forge).await?.into_iter();
+        let looks = deployments.map(|deployment| Look::Deployment { deployment });
+        let looks = looks.chain(rooms.map(|conversation| Look::Comments { conversation, since: None }));
+        self.write_looks(forge, looks.collect(), now).await?;
         let mut commit = Commit::at(now);
-        for deployment in self.store.watched(forge).await? {
-            commit.jobs.push(self.look(Look::Deployment { deployment }, forge, now));
-        }
-        for conversation in self.store.watched_rooms(forge).await? {
-            commit.jobs.push(self.look(Look::Comments { conversation, since: None }, forge, now));
-        }
         commit.finish = Some(Finish::Again(task.lease().clone(), now + poll));
         self.store.commit(commit).await?;
         self.store.forget_deliveries(now - REMEMBER).await?;
+        Ok(())
+    }
+
+    /// Writes single jobs, some at once. Each has its mark, so that one that is written twice is one.
+    async fn write_looks(&self, forge: &ForgeName, looks: Vec<Look>, now: Timestamp) -> Result<(), Stopped> {
+        for some in looks.chunks(LOOKS_AT_ONCE) {
+            let mut commit = Commit::at(now);
+            commit.jobs.extend(some.iter().map(|look| self.look(look.clone(), forge, now)));
+            self.store.commit(commit).await?;
+        }
         Ok(())
     }
 
@@ -264,11 +275,9 @@ impl App {
             listed.insert(self.known_as(desk, project.id, sighting).await?);
         }
         let open = self.store.open(forge, project.id).await?;
-        let mut commit = Commit::at(self.clock.now());
-        for (_, deployment) in open.into_iter().filter(|(_, id)| !listed.contains(id)) {
-            commit.jobs.push(self.look(Look::Deployment { deployment }, forge, commit.at));
-        }
-        Ok(self.store.commit(commit).await?)
+        let missing = open.into_iter().filter(|(_, id)| !listed.contains(id));
+        let looks = missing.map(|(_, deployment)| Look::Deployment { deployment }).collect();
+        self.write_looks(forge, looks, self.clock.now()).await
     }
 
     async fn open_new(

@@ -13,7 +13,8 @@ use crate::ports::forge::{Progress, Sighting};
 use crate::ports::store::Room;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How many environments of the project are known by name.
+/// How many of a project's newest deployments are looked at for what is known of it: names of environments, and what
+/// is still to be announced.
 const MOST_NAMES: u32 = 200;
 
 /// The deployments that a command may mean.
@@ -50,9 +51,9 @@ impl App {
                 self.announced_in((chat, channel), desk.forge.name(), speaker.project.id).await?
             }
         };
-        let all = self.store.deployments_of(desk.forge.name(), speaker.project.id, None, MOST_NAMES).await?;
-        let mut environments: Vec<String> =
-            here.iter().chain(&all).map(|d| d.description.environment.clone()).collect();
+        let mut environments =
+            self.store.environments(desk.forge.name(), speaker.project.id, MOST_NAMES).await?;
+        environments.extend(here.iter().map(|d| d.description.environment.clone()));
         environments.sort_unstable();
         environments.dedup();
         Ok(Stage { here, environments, room, listed: BTreeMap::new(), looked: false })
@@ -66,8 +67,7 @@ impl App {
         project: ProjectId,
     ) -> Result<(Vec<Deployment>, Room), Stopped> {
         let (mut here, mut room, mut names) = (Vec::<Deployment>::new(), Room::default(), BTreeSet::new());
-        let is_new =
-            |here: &[Deployment], found: &Deployment| here.iter().all(|known| known.id() != found.id());
+        let mut known = BTreeSet::new();
         for posting in self.store.postings_in(chat, channel, MOST_SHOWN).await? {
             let about = self.store.deployments_about(&posting.subject).await?;
             let since = posting.shown.first().map(|(_, at)| *at);
@@ -75,18 +75,17 @@ impl App {
             for deployment in about {
                 let description = &deployment.description;
                 let of_project = description.forge == *forge && description.project.id == project;
-                if of_project && is_new(&here, &deployment) {
+                if of_project && known.insert(deployment.id().clone()) {
                     room.shown.extend(since.map(|at| (deployment.id().clone(), at)));
                     here.push(deployment);
                 }
             }
         }
         // What is to be told here and isn't yet: a name may mean it.
-        for (_, id) in self.store.open(forge, project).await? {
-            let Some(deployment) = self.store.deployment(&id).await? else { continue };
+        for deployment in self.store.newest_open(forge, project, MOST_NAMES).await? {
             let notify = deployment.description.notify.as_ref();
             let told_here = notify.is_some_and(|notify| notify.channels.iter().any(|c| names.contains(c)));
-            if told_here && is_new(&here, &deployment) {
+            if told_here && known.insert(deployment.id().clone()) {
                 here.push(deployment);
             }
         }

@@ -434,6 +434,13 @@ pub trait Store: Postings {
         status: Option<Status>,
         limit: u32,
     ) -> Result<Vec<Deployment>, StoreError>;
+    /// Names of the environments of a project's newest deployments, `limit` of these, each name once, in order.
+    async fn environments(
+        &self,
+        forge: &ForgeName,
+        project: ProjectId,
+        limit: u32,
+    ) -> Result<Vec<String>, StoreError>;
     /// Identities of deployments that are not final, have a conversation and aren't superseded: what polling looks at.
     async fn watched(&self, forge: &ForgeName) -> Result<Vec<DeploymentId>, StoreError>;
     /// The deployment that people call by this number, if we hold it.
@@ -469,6 +476,21 @@ pub trait Store: Postings {
         forge: &ForgeName,
         project: ProjectId,
     ) -> Result<Vec<(i64, DeploymentId)>, StoreError>;
+    /// The newest non-final deployments of a project, at most `limit`, newest first.
+    async fn newest_open(
+        &self,
+        forge: &ForgeName,
+        project: ProjectId,
+        limit: u32,
+    ) -> Result<Vec<Deployment>, StoreError>;
+    /// Identities of non-final deployments of a project that are older than `order` and not yet superseded, oldest
+    /// first.
+    async fn ahead_of(
+        &self,
+        forge: &ForgeName,
+        project: ProjectId,
+        order: i64,
+    ) -> Result<Vec<DeploymentId>, StoreError>;
     /// Conversations with at least one watched deployment.
     async fn watched_rooms(&self, forge: &ForgeName) -> Result<Vec<Conversation>, StoreError>;
     /// What is kept of a conversation; empty when nothing is.
@@ -493,7 +515,14 @@ pub trait Store: Postings {
 
     /// A deployment's chain, oldest first.
     async fn ledger(&self, id: &DeploymentId) -> Result<Vec<Sealed>, StoreError>;
-    /// Identities that have a chain, in their order, after `after`: for walking the whole ledger.
+    /// Entries of all chains, chain by chain, after this entry of this deployment: for walking the whole ledger. As
+    /// many at once as the caller likes to hold, since asking takes longer than answering.
+    async fn ledger_after(
+        &self,
+        after: Option<(&DeploymentId, i64)>,
+        limit: u32,
+    ) -> Result<Vec<(DeploymentId, Sealed)>, StoreError>;
+    /// Identities that have a chain, in their order, after `after`.
     async fn ledger_ids(
         &self,
         after: Option<&DeploymentId>,

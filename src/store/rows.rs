@@ -297,6 +297,11 @@ impl HeardRow {
 }
 
 impl SealedRow {
+    pub(super) fn of_deployment(mut self) -> Result<(DeploymentId, Sealed), StoreError> {
+        let id = DeploymentId::from_stored(std::mem::take(&mut self.deployment));
+        Ok((id, self.sealed()?))
+    }
+
     pub(super) fn sealed(self) -> Result<Sealed, StoreError> {
         let Self { seq, at, format, body, hash, .. } = self;
         Ok(Sealed { seq, at: time(at)?, format, body, hash })

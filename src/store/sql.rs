@@ -117,6 +117,11 @@ pub(super) mod deployment {
         chains!("SELECT id, age, number FROM deployment WHERE forge = $1 AND project = $2 AND number = $3");
     pub(crate) const CHAINS_ABOUT: &str =
         chains!("SELECT id, age, number FROM deployment WHERE subject = $1");
+    /// First entries alone.
+    pub(crate) const OPENINGS: &str = "SELECT l.deployment, l.seq, l.at, l.format, l.body, l.hash FROM (\
+            SELECT id FROM deployment WHERE forge = $1 AND project = $2 \
+            ORDER BY age DESC, number DESC, id DESC LIMIT $3) d \
+        JOIN ledger l ON l.deployment = d.id WHERE l.seq = 1";
     pub(crate) const OF_RUN: &str =
         "SELECT id FROM deployment WHERE forge = $1 AND project = $2 AND run = $3 ORDER BY id";
 
@@ -124,6 +129,13 @@ pub(super) mod deployment {
         WHERE forge = $1 AND NOT final AND NOT superseded AND conversation IS NOT NULL ORDER BY id";
     pub(crate) const WATCHED_ROOMS: &str = "SELECT DISTINCT conversation FROM deployment \
         WHERE forge = $1 AND NOT final AND NOT superseded AND conversation IS NOT NULL ORDER BY conversation";
+    pub(crate) const CHAINS_OPEN: &str = chains!(
+        "SELECT id, age, number FROM deployment WHERE forge = $1 AND project = $2 AND NOT final \
+         ORDER BY age DESC, number DESC, id DESC LIMIT $3"
+    );
+    /// Those that are superseded stay open until the forge ends them, which it may never do: they aren't looked at.
+    pub(crate) const AHEAD: &str = "SELECT id FROM deployment \
+        WHERE forge = $1 AND project = $2 AND age < $3 AND NOT final AND NOT superseded ORDER BY age, id";
     pub(crate) const OPEN: &str = "SELECT age, id FROM deployment \
         WHERE forge = $1 AND project = $2 AND NOT final ORDER BY age, number, id";
 }
@@ -142,6 +154,8 @@ pub(super) mod ledger {
         "SELECT deployment, seq, at, format, body, hash FROM ledger WHERE deployment = $1 ORDER BY seq";
     pub(crate) const IDS: &str =
         "SELECT DISTINCT deployment FROM ledger WHERE deployment > $1 ORDER BY deployment LIMIT $2";
+    pub(crate) const AFTER: &str = "SELECT deployment, seq, at, format, body, hash FROM ledger \
+        WHERE (deployment, seq) > ($1, $2) ORDER BY deployment, seq LIMIT $3";
 }
 
 pub(super) mod command {

@@ -141,6 +141,16 @@ pub(in crate::store) async fn the_whole_ledger_can_be_walked(store: Shared) {
     for number in [1, 2, 3] {
         write(&store, vec![change(number, 0, vec![opened(number), Entry::Superseded])]).await;
     }
+    let walked = async |after: Option<(DeploymentId, i64)>, limit| {
+        let after = after.as_ref().map(|(id, seq)| (id, *seq));
+        let entries = store.ledger_after(after, limit).await.unwrap();
+        entries.into_iter().map(|(id, sealed)| (id, sealed.seq)).collect::<Vec<_>>()
+    };
+    assert_eq!(walked(None, 3).await, [(id(1), 1), (id(1), 2), (id(2), 1)]);
+    assert_eq!(walked(Some((id(2), 1)), 9).await, [(id(2), 2), (id(3), 1), (id(3), 2)]);
+    assert_eq!(walked(Some((id(3), 2)), 9).await, []);
+    let (of, entry) = store.ledger_after(Some((&id(2), 1)), 1).await.unwrap().remove(0);
+    assert_eq!(store.ledger(&of).await.unwrap().last(), Some(&entry), "whole entries");
     assert_eq!(store.ledger_ids(None, 2).await.unwrap(), [id(1), id(2)]);
     assert_eq!(store.ledger_ids(Some(&id(2)), 2).await.unwrap(), [id(3)]);
     assert_eq!(store.ledger_ids(Some(&id(3)), 2).await.unwrap(), []);
@@ -160,6 +170,10 @@ pub(in crate::store) async fn newer_ones_come_first_whatever_their_number(store:
     assert_eq!(numbers(&store.deployments_in(&merge_request(7), 9).await.unwrap()), [3, 1, 2]);
     assert_eq!(numbers(&store.deployments_of(&gitlab(), SHOP, None, 2).await.unwrap()), [3, 1]);
     assert_eq!(store.open(&gitlab(), SHOP).await.unwrap(), [(10, id(2)), (30, id(1)), (30, id(3))]);
+    assert_eq!(numbers(&store.newest_open(&gitlab(), SHOP, 2).await.unwrap()), [3, 1]);
+    assert_eq!(store.environments(&gitlab(), SHOP, 9).await.unwrap(), ["production"]);
+    assert!(store.environments(&gitlab(), SHOP, 0).await.unwrap().is_empty());
+    assert_eq!(store.ahead_of(&gitlab(), SHOP, 30).await.unwrap(), [id(2)]);
 }
 
 pub(in crate::store) async fn a_run_has_its_deployments(store: Shared) {

@@ -245,6 +245,10 @@ impl Store for PostgresStore {
             .await
     }
 
+    async fn environments(&self, forge: &ForgeName, project: ProjectId, limit: u32) -> Answer<Vec<String>> {
+        self.run(async |connection| read::environments(connection, (forge, project), limit).await).await
+    }
+
     async fn watched(&self, forge: &ForgeName) -> Answer<Vec<DeploymentId>> {
         self.run(async |connection| read::watched(connection, forge).await).await
     }
@@ -282,6 +286,19 @@ impl Store for PostgresStore {
 
     async fn open(&self, forge: &ForgeName, project: ProjectId) -> Answer<Vec<(i64, DeploymentId)>> {
         self.run(async |connection| read::open(connection, forge, project).await).await
+    }
+
+    async fn newest_open(
+        &self,
+        forge: &ForgeName,
+        project: ProjectId,
+        limit: u32,
+    ) -> Answer<Vec<Deployment>> {
+        self.run(async |connection| read::newest_open(connection, (forge, project), limit).await).await
+    }
+
+    async fn ahead_of(&self, forge: &ForgeName, project: ProjectId, order: i64) -> Answer<Vec<DeploymentId>> {
+        self.run(async |connection| read::ahead_of(connection, (forge, project), order).await).await
     }
 
     async fn watched_rooms(&self, forge: &ForgeName) -> Answer<Vec<Conversation>> {
@@ -322,6 +339,14 @@ impl Store for PostgresStore {
 
     async fn ledger(&self, id: &DeploymentId) -> Answer<Vec<Sealed>> {
         self.run(async |connection| read::ledger(connection, id).await).await
+    }
+
+    async fn ledger_after(
+        &self,
+        after: Option<(&DeploymentId, i64)>,
+        limit: u32,
+    ) -> Answer<Vec<(DeploymentId, Sealed)>> {
+        self.run(async |connection| read::ledger_after(connection, after, limit).await).await
     }
 
     async fn ledger_ids(&self, after: Option<&DeploymentId>, limit: u32) -> Answer<Vec<DeploymentId>> {

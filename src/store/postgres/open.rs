@@ -26,7 +26,7 @@ const CONNECT: Duration = Duration::from_secs(10);
 const MIGRATIONS: [(&str, &str); 3] = [
     ("start", include_str!("migrations/0001_start.sql")),
     ("chats", include_str!("migrations/0002_chats.sql")),
-    ("wake", include_str!("migrations/0003_wake.sql")),
+    ("growth", include_str!("migrations/0003_growth.sql")),
 ];
 
 impl PostgresStore {

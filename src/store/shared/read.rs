@@ -12,6 +12,7 @@ use crate::store::rows::{
 };
 use crate::store::sql;
 use jiff::Timestamp;
+use std::collections::BTreeSet;
 
 type Answer<T> = Result<T, StoreError>;
 
@@ -66,6 +67,18 @@ pub(super) async fn deployments_of(
     deployments(query.fetch_all(connection).await.map_err(fault)?)
 }
 
+pub(super) async fn environments(
+    connection: &mut Connection,
+    (forge, project): (&ForgeName, ProjectId),
+    limit: u32,
+) -> Answer<Vec<String>> {
+    let query = query_as(sql::deployment::OPENINGS);
+    let query = query.bind(forge.as_str()).bind(project.0).bind(i64::from(limit));
+    let opened = deployments(query.fetch_all(connection).await.map_err(fault)?)?;
+    let names: BTreeSet<String> = opened.into_iter().map(|d| d.description.environment).collect();
+    Ok(names.into_iter().collect())
+}
+
 pub(super) async fn numbered(
     connection: &mut Connection,
     (forge, project): (&ForgeName, ProjectId),
@@ -108,6 +121,26 @@ pub(super) async fn open(
     let query = query_as::<(i64, String)>(sql::deployment::OPEN);
     let rows = query.bind(forge.as_str()).bind(project.0).fetch_all(connection).await.map_err(fault)?;
     Ok(rows.into_iter().map(|(age, id)| (age, DeploymentId::from_stored(id))).collect())
+}
+
+pub(super) async fn newest_open(
+    connection: &mut Connection,
+    (forge, project): (&ForgeName, ProjectId),
+    limit: u32,
+) -> Answer<Vec<Deployment>> {
+    let query = query_as(sql::deployment::CHAINS_OPEN);
+    let query = query.bind(forge.as_str()).bind(project.0).bind(i64::from(limit));
+    deployments(query.fetch_all(connection).await.map_err(fault)?)
+}
+
+pub(super) async fn ahead_of(
+    connection: &mut Connection,
+    (forge, project): (&ForgeName, ProjectId),
+    order: i64,
+) -> Answer<Vec<DeploymentId>> {
+    let query = query_scalar::<String>(sql::deployment::AHEAD);
+    let query = query.bind(forge.as_str()).bind(project.0).bind(order);
+    Ok(ids(query.fetch_all(connection).await.map_err(fault)?))
 }
 
 pub(super) async fn room(connection: &mut Connection, at: &Conversation) -> Answer<Room> {
@@ -163,6 +196,18 @@ pub(super) async fn projects(connection: &mut Connection, forge: &ForgeName) -> 
     let query = query_as::<ProjectRow>(sql::project::ALL).bind(forge.as_str());
     let rows = query.fetch_all(connection).await.map_err(fault)?;
     rows.into_iter().map(ProjectRow::project).collect()
+}
+
+pub(super) async fn ledger_after(
+    connection: &mut Connection,
+    after: Option<(&DeploymentId, i64)>,
+    limit: u32,
+) -> Answer<Vec<(DeploymentId, Sealed)>> {
+    // Every identity sorts after the empty text.
+    let (deployment, seq) = after.map_or(("", 0), |(id, seq)| (id.as_str(), seq));
+    let query = query_as::<SealedRow>(sql::ledger::AFTER).bind(deployment.to_owned()).bind(seq);
+    let rows = query.bind(i64::from(limit)).fetch_all(connection).await.map_err(fault)?;
+    rows.into_iter().map(SealedRow::of_deployment).collect()
 }
 
 pub(super) async fn ledger_ids(

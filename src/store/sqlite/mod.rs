@@ -168,6 +168,10 @@ impl Store for SqliteStore {
         read::deployments_of(&mut *self.reader().await?, (forge, project), status, limit).await
     }
 
+    async fn environments(&self, forge: &ForgeName, project: ProjectId, limit: u32) -> Answer<Vec<String>> {
+        read::environments(&mut *self.reader().await?, (forge, project), limit).await
+    }
+
     async fn watched(&self, forge: &ForgeName) -> Answer<Vec<DeploymentId>> {
         read::watched(&mut *self.reader().await?, forge).await
     }
@@ -209,6 +213,19 @@ impl Store for SqliteStore {
                 Box::pin(async move { single::asked_again(connection, &source, &delivery, now).await })
             })
             .await
+    }
+
+    async fn newest_open(
+        &self,
+        forge: &ForgeName,
+        project: ProjectId,
+        limit: u32,
+    ) -> Answer<Vec<Deployment>> {
+        read::newest_open(&mut *self.reader().await?, (forge, project), limit).await
+    }
+
+    async fn ahead_of(&self, forge: &ForgeName, project: ProjectId, order: i64) -> Answer<Vec<DeploymentId>> {
+        read::ahead_of(&mut *self.reader().await?, (forge, project), order).await
     }
 
     async fn watched_rooms(&self, forge: &ForgeName) -> Answer<Vec<Conversation>> {
@@ -259,6 +276,14 @@ impl Store for SqliteStore {
 
     async fn ledger(&self, id: &DeploymentId) -> Answer<Vec<Sealed>> {
         read::ledger(&mut *self.reader().await?, id).await
+    }
+
+    async fn ledger_after(
+        &self,
+        after: Option<(&DeploymentId, i64)>,
+        limit: u32,
+    ) -> Answer<Vec<(DeploymentId, Sealed)>> {
+        read::ledger_after(&mut *self.reader().await?, after, limit).await
     }
 
     async fn ledger_ids(&self, after: Option<&DeploymentId>, limit: u32) -> Answer<Vec<DeploymentId>> {

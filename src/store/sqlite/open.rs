@@ -57,8 +57,8 @@ pub async fn migrate(url: &str) -> Result<i64, OpenError> {
 
 /// At the start of the only process: nobody holds a lease any more. What was begun may still arrive in the world,
 /// so the next attempt waits until `$1`.
-const FREE: &str = "UPDATE job SET run_at = $1, lease_token = NULL, lease_until = NULL \
-    WHERE lease_token IS NOT NULL AND NOT dead";
+pub(super) const FREE: &str = "UPDATE job SET run_at = $1, lease_token = NULL, lease_until = NULL \
+    WHERE lease_until IS NOT NULL AND NOT dead";
 
 /// The lock proves that no other process works, so a crashed one's jobs need not wait for their leases.
 async fn free_leases(connection: &mut SqliteConnection, now: Timestamp) -> Result<(), OpenError> {
@@ -121,7 +121,7 @@ async fn readers(file: &Path) -> Result<SqlitePool, OpenError> {
 const MIGRATIONS: [(&str, &str); 3] = [
     ("start", include_str!("migrations/0001_start.sql")),
     ("chats", include_str!("migrations/0002_chats.sql")),
-    ("wake", include_str!("migrations/0003_wake.sql")),
+    ("growth", include_str!("migrations/0003_growth.sql")),
 ];
 
 async fn bring_up_to_date(connection: &mut SqliteConnection) -> Result<(), OpenError> {

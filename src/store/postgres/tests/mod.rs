@@ -4,6 +4,7 @@ mod chats;
 mod cluster;
 mod racing;
 mod server;
+mod speed;
 
 use super::*;
 use crate::store::conformance::{self, Shared, StandingClock, at, delivery, job};
