@@ -132,10 +132,11 @@ fn things_go_wrong(outside: &Outside, server: &mut Watched) {
     slack.add_fault(Rule::new("/commands/", Action::Drop).times(1));
     mattermost.add_fault(Rule::new("/hooks/commands/", Action::Drop).times(1));
     runtime.block_on(slack.command(&outside.in_slack.0, &outside.in_slack.1, "/deploy", "blocked")).unwrap();
-    server.since(mark, &["job", "\"whisper\"", "slack"]);
+    server.since(mark, &["job stopped", "\"whisper\""]);
+    let mark = server.log.len();
     let (alice, channel) = &outside.in_mattermost;
     runtime.block_on(mattermost.command(alice, channel, None, "/deploy blocked")).unwrap();
-    server.since(mark, &["job", "\"whisper\"", "mattermost"]);
+    server.since(mark, &["job stopped", "\"whisper\""]);
     let refused = Action::Answer { status: 401, body: r#"{"message":"401 Unauthorized"}"#.to_owned() };
     outside.gitlab.add_fault(Rule::new("/api/v4/", refused.clone()).times(2));
     outside.github.add_fault(Rule::new("/access_tokens", refused).times(1));
