@@ -4,7 +4,7 @@ use super::{ChatStage, LINKED, Opens, PEOPLE, Seen};
 use crate::story::stage::{Done, Switches};
 use async_trait::async_trait;
 use countersign::sim::clock::HandClock;
-use countersign::sim::faults::Rule;
+use countersign::sim::faults::{Rule, Watcher};
 use countersign::sim::mattermost::{Mattermost, NewPost, PostView, Shown, Submission};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -78,6 +78,10 @@ impl ChatStage for OnMattermost {
             let _ = write!(tables, "[[person]]\n{forge} = \"{name}\"\nmattermost = \"{name}\"\n");
         }
         tables
+    }
+
+    fn watch(&self, watcher: Watcher) {
+        self.mattermost.set_watcher(Some(watcher));
     }
 
     fn messages(&self) -> Vec<Seen> {

@@ -14,7 +14,7 @@ use super::steps::{Told, contains, expect, lacks, number};
 use super::world::World;
 use async_trait::async_trait;
 use countersign::sim::clock::HandClock;
-use countersign::sim::faults::{Action, Rule};
+use countersign::sim::faults::{Action, Rule, Watcher};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -52,6 +52,12 @@ pub(crate) trait ChatStage: Send + Sync {
     /// Its table, and `[[person]]` for everybody who is linked to an account of this forge. Commands and buttons are
     /// pointed at Countersign's address.
     fn tables(&self, forge: &str, countersign: SocketAddr) -> String;
+    /// These tables for another instance, with access of its own where the chat can give such.
+    fn tables_of_another(&self, tables: &str) -> String {
+        tables.to_owned()
+    }
+    /// Somebody watches every call from now on.
+    fn watch(&self, watcher: Watcher);
     /// What Countersign wrote into the channel and its threads, oldest first.
     fn messages(&self) -> Vec<Seen>;
     /// What one person alone sees of it, oldest first.
