@@ -161,14 +161,15 @@ impl Chat {
         }
         self.words(journey, store, &mut wrong).await?;
         self.answers(board.doubtful(), &mut wrong);
-        let doubled = self.doubled_lines();
+        let doubled = self.doubled_lines(store).await?;
         if doubled.len() > board.doubtful() {
             wrong.push(format!("threads say twice: {doubled:?}"));
         }
         Ok((lines, wrong))
     }
 
-    /// Each word is in the ledger once, and its thread tells of it.
+    /// Each word is in the ledger once. The thread tells of those that were said by a button: that message stood there
+    /// already, and didn't tell of it by itself.
     async fn words(
         &self,
         journey: &Journey,
@@ -189,10 +190,11 @@ impl Chat {
             if votes.len() > 1 {
                 wrong.push(format!("{who} has {} words on {environment} from the chat", votes.len()));
             }
-            let verb = if votes[0].word == Word::Rejected { "rejected" } else { "approved" };
-            let line = format!("{who} {verb} in {}", self.stage.name());
-            let is_it = |(about, text): &&(String, String)| about == environment && text.contains(&line);
-            if told.iter().filter(is_it).count() == 0 {
+            let line = format!("{} in {}", said_by(&votes[0]), self.stage.name());
+            let mut presses = journey.deeds().filter(|deed| matches!(deed.how, How::Press(_)));
+            let by_button = presses.any(|deed| deed.who == who && deed.environment == environment);
+            let is_told = told.iter().any(|(about, text)| about == environment && text.contains(&line));
+            if by_button && !is_told {
                 wrong.push(format!("the thread of {environment} doesn't say: {line}"));
             }
         }
@@ -237,23 +239,34 @@ impl Chat {
         lines
     }
 
-    fn doubled_lines(&self) -> Vec<String> {
+    /// Lines that stand in a thread more often than there is reason for: once for each word of the same kind, and once
+    /// for whatever else a ledger tells.
+    async fn doubled_lines(&self, store: &dyn Store) -> Result<Vec<String>, StoreError> {
         let mut times: BTreeMap<(String, String), usize> = BTreeMap::new();
-        for line in self.thread_lines() {
+        // A release may be undone more than once, and is told each time.
+        for line in self.thread_lines().into_iter().filter(|(_, text)| !text.contains("blocked again")) {
             *times.entry(line).or_default() += 1;
         }
-        times.into_iter().filter(|(_, times)| *times > 1).map(|((_, line), _)| line).collect()
+        let mut doubled = Vec::new();
+        for ((environment, line), times) in times.into_iter().filter(|(_, times)| *times > 1) {
+            let votes = votes_in(store, &environment).await?;
+            let reasons = votes.iter().filter(|vote| line.contains(&said_by(vote))).count();
+            doubled.extend((reasons.max(1)..times).map(|_| line.clone()));
+        }
+        Ok(doubled)
     }
 
     /// Counts what was tolerated.
-    pub(super) fn tally(&self, board: &Board) {
-        self.doubled_lines().iter().for_each(|_| board.count("thread line said twice"));
+    pub(super) async fn tally(&self, store: &dyn Store, board: &Board) -> Result<(), StoreError> {
+        let doubled = self.doubled_lines(store).await?;
+        doubled.iter().for_each(|_| board.count("thread line said twice"));
         for who in PEOPLE {
             let told = self.stage.whispers(who).len();
             let asked = self.asked.get(who).copied().unwrap_or(0);
             (asked..told).for_each(|_| board.count("answer to one person said twice"));
         }
         (0..self.taken()).for_each(|_| board.count("act in a chat"));
+        Ok(())
     }
 
     pub(super) fn scene(&self) -> String {
@@ -269,6 +282,16 @@ impl Chat {
         }
         scene
     }
+}
+
+/// How a thread begins to tell of a word.
+fn said_by(vote: &Vote) -> String {
+    let verb = match vote.word {
+        Word::Approved => "approved",
+        Word::Rejected => "rejected",
+        Word::Revoked => "took back an approval",
+    };
+    format!("{} {verb}", vote.by.username)
 }
 
 async fn votes_in(store: &dyn Store, environment: &str) -> Result<Vec<Vote>, StoreError> {
@@ -289,6 +312,10 @@ fn shown(text: &str) -> Vec<String> {
     let extra = |line: &str| line.contains("new commit") || line.contains("Not a step forward");
     let mut lines = Vec::new();
     for line in text.lines().filter(|line| !line.trim().is_empty() && !extra(line)) {
+        let line = match (line.split_once("<!date^"), line.rsplit_once('>')) {
+            (Some((before, _)), Some((_, after))) => format!("{before}…{after}"),
+            _ => line.to_owned(),
+        };
         let line = line.split(' ').map(|word| numberless(&timeless(word))).collect::<Vec<_>>().join(" ");
         lines.push(format!("  {line}"));
     }

@@ -204,7 +204,7 @@ impl<S: Stage> Run<S> {
         }
         let finished = self.comes_about(expected.map(|ends| ends.finished.as_str()), true).await?;
         if let Some(chat) = &self.chat {
-            chat.tally(&self.board);
+            chat.tally(&*self.store, &self.board).await.map_err(|error| error.to_string())?;
         }
         self.fleet.stop().await?;
         self.audit()?;

@@ -150,6 +150,10 @@ impl ChatStage for OnMattermost {
         true
     }
 
+    fn path_of_edits(&self) -> &'static str {
+        "/patch"
+    }
+
     fn add_fault(&self, rule: Rule) {
         self.mattermost.add_fault(rule);
     }

@@ -74,6 +74,8 @@ pub(crate) trait ChatStage: Send + Sync {
     async fn sends(&self, by: &str, reason: Option<&str>) -> Done;
     /// Approving needs a form to be sent: the client knows no confirmation of its own.
     fn confirms_by_form(&self) -> bool;
+    /// A part of the path of every edit.
+    fn path_of_edits(&self) -> &'static str;
     fn add_fault(&self, rule: Rule);
     fn clear_faults(&self);
     /// Messages can't be edited from now on.
@@ -251,6 +253,9 @@ pub(super) fn arranged<S: Stage>(world: &mut World<S>, words: &[&str]) -> Result
         ["the", "chat", "limits", "the", "next", "call", "for", seconds, "seconds"] => {
             let retry_after = Some(u64::from(number(seconds)?));
             chat.stage.add_fault(Rule::new("", Action::TooManyRequests { retry_after }).times(1));
+        }
+        ["the", "answer", "to", "the", "next", "edit", "in", "the", "chat", "is", "lost"] => {
+            chat.stage.add_fault(Rule::new(chat.stage.path_of_edits(), Action::ActThenDrop).times(1));
         }
         ["the", "chat", "is", "well", "again"] => chat.stage.clear_faults(),
         ["the", "chat", "allows", "no", "more", "edits"] => chat.stage.close_edits(),

@@ -142,6 +142,10 @@ impl ChatStage for OnSlack {
         false
     }
 
+    fn path_of_edits(&self) -> &'static str {
+        "chat.update"
+    }
+
     fn add_fault(&self, rule: Rule) {
         self.slack.add_fault(rule);
     }
