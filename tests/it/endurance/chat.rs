@@ -168,7 +168,7 @@ impl Chat {
         Ok((lines, wrong))
     }
 
-    /// Each word is in the ledger once. The thread tells of those that were said by a button: that message stood there
+    /// Each act is in the ledger once. The thread tells of those that were said by a button: that message stood there
     /// already, and didn't tell of it by itself.
     async fn words(
         &self,
@@ -187,8 +187,9 @@ impl Chat {
         }
         let told = self.thread_lines();
         for ((who, environment), votes) in &spoken {
-            if votes.len() > 1 {
-                wrong.push(format!("{who} has {} words on {environment} from the chat", votes.len()));
+            let acts: BTreeSet<&str> = votes.iter().filter_map(act).collect();
+            if votes.len() > acts.len() {
+                wrong.push(format!("an act of {who} has two entries in the ledger of {environment}"));
             }
             let line = format!("{} in {}", said_by(&votes[0]), self.stage.name());
             let mut presses = journey.deeds().filter(|deed| matches!(deed.how, How::Press(_)));
@@ -281,6 +282,14 @@ impl Chat {
             }
         }
         scene
+    }
+}
+
+/// The chat's id of the act that a word came with.
+fn act(vote: &Vote) -> Option<&str> {
+    match &vote.source {
+        Source::Chat { act, .. } => Some(act),
+        Source::Comment { .. } | Source::Forge | Source::Button { .. } => None,
     }
 }
 
