@@ -76,7 +76,12 @@ impl Chat {
     }
 
     /// Whether a wish hasn't had its effect yet, and still can have it.
-    async fn is_open<S: Stage>(&mut self, at: usize, stage: &S, store: &dyn Store) -> Result<bool, StoreError> {
+    async fn is_open<S: Stage>(
+        &mut self,
+        at: usize,
+        stage: &S,
+        store: &dyn Store,
+    ) -> Result<bool, StoreError> {
         let Wish { deed, tried, told, .. } = &self.wishes[at];
         let has_effect = match deed.who {
             // They have no say: an answer is all there is to have.
@@ -155,7 +160,9 @@ impl Chat {
                 wrong.push(format!("the message about {environment} has {decides} buttons"));
             }
         }
-        wrong.extend(self.wishes.iter().filter(|wish| !wish.done).map(|wish| format!("not done: {:?}", wish.deed)));
+        wrong.extend(
+            self.wishes.iter().filter(|wish| !wish.done).map(|wish| format!("not done: {:?}", wish.deed)),
+        );
         if let Some(who) = self.stage.notified().first() {
             wrong.push(format!("{who} was notified"));
         }
@@ -260,7 +267,9 @@ impl Chat {
     /// Counts what was tolerated.
     pub(super) async fn tally(&self, store: &dyn Store, board: &Board) -> Result<(), StoreError> {
         let doubled = self.doubled_lines(store).await?;
-        doubled.iter().for_each(|_| board.count("thread line said twice"));
+        for _ in doubled {
+            board.count("thread line said twice");
+        }
         for who in PEOPLE {
             let told = self.stage.whispers(who).len();
             let asked = self.asked.get(who).copied().unwrap_or(0);

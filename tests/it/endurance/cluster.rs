@@ -66,8 +66,9 @@ impl OwnCluster {
     fn try_start(&self) -> Output {
         let home = self.home.path().display();
         // Nothing here has to survive the machine.
-        let options =
-            format!("-c listen_addresses='' -c unix_socket_directories={home} -c max_connections=100 -c fsync=off");
+        let options = format!(
+            "-c listen_addresses='' -c unix_socket_directories={home} -c max_connections=100 -c fsync=off"
+        );
         let log = self.home.path().join("log");
         // Not by a pipe: the server would keep it open.
         let status = self

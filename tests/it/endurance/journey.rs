@@ -109,9 +109,10 @@ fn story(chance: &mut Chance, name: &'static str, in_chat: bool) -> (End, VecDeq
     let told = Telling { name, in_chat };
     let kind = chance.below(6);
     let (end, mut acts) = match kind {
-        0 | 1 => {
-            (End::Released, vec![told.counted(chance, first, "approve"), told.counted(chance, second, "approve")])
-        }
+        0 | 1 => (
+            End::Released,
+            vec![told.counted(chance, first, "approve"), told.counted(chance, second, "approve")],
+        ),
         2 => {
             let once = told.word(chance, first, "approve");
             (End::Released, vec![once.clone(), once, told.counted(chance, second, "approve")])

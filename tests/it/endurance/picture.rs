@@ -33,7 +33,9 @@ impl Picture {
         picture.cards(stage);
         if let Some(chat) = chat {
             let (lines, wrong) = chat.picture(journey, store, board).await?;
-            lines.iter().for_each(|line| picture.line(line));
+            for line in lines {
+                picture.line(line);
+            }
             picture.wrong.extend(wrong);
         }
         let depth = store.depth(now).await?;

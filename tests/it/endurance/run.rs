@@ -133,8 +133,7 @@ impl<S: Stage> Run<S> {
         let start = if plan.real { SystemClock.now() } else { START.parse().unwrap() };
         let clock = HandClock::at(start);
         let chat = chat::of_seed(plan.seed, &clock, plan.real).await;
-        let journey =
-            Journey::new(&mut chance.branch(), &environments(S::FORGE, plan.seed), chat.is_some());
+        let journey = Journey::new(&mut chance.branch(), &environments(S::FORGE, plan.seed), chat.is_some());
         let mut stage = S::open(&clock, &Switches::default()).await;
         let folder = tempfile::tempdir().unwrap();
         let database = database(plan, folder.path()).await;
@@ -269,7 +268,9 @@ impl<S: Stage> Run<S> {
         }
         let taken = self.chat.as_ref().map_or(0, Chat::taken) - ailing.taken;
         if exact && (answers.contains(&Some(202)) || taken > 0) {
-            return Err(format!("{taken} acts and a hook of {answers:?} were taken while nothing could be stored"));
+            return Err(format!(
+                "{taken} acts and a hook of {answers:?} were taken while nothing could be stored"
+            ));
         }
         Ok(())
     }
@@ -468,7 +469,8 @@ fn hazards(kind: Kind, quick: bool, in_chat: bool, chance: &mut Chance) -> Hazar
 async fn database(plan: &Plan, folder: &Path) -> Database {
     match &plan.cluster {
         Some(_) if plan.own_cluster => {
-            let programs = cluster::programs().expect("where PostgreSQL's programs are, as tests/postgres tells");
+            let programs =
+                cluster::programs().expect("where PostgreSQL's programs are, as tests/postgres tells");
             Database::of_own_cluster(programs).await
         }
         Some(cluster) => Database::of_cluster(cluster).await,
