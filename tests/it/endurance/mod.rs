@@ -6,7 +6,7 @@
 //! * `board`: kills, and a forge and a chat that are unwell. `database`: one that is full, locked, read-only or away;
 //!   `cluster`: one that is stopped.
 //! * `chat`: what people do in a channel, and what is to be seen there.
-//! * `run`: all of it together, from a seed.
+//! * `plan`: what a run is made from. `run`: all of it together, from a seed.
 //!
 //! Most runs have their servers inside this process and a clock that is moved by hand: a kill drops every task of an
 //! instance where it waits, and its connections with it. Some run the real program against real time, and kill it with
@@ -22,12 +22,14 @@ mod fleet;
 mod instance;
 mod journey;
 mod picture;
+mod plan;
 mod run;
 
 use crate::instances::cluster;
 use crate::story::{github, gitlab};
 use board::Counts;
-use run::{Kind, Plan, play};
+use plan::{Kind, Plan};
+use run::play;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
