@@ -94,6 +94,7 @@ impl Set {
                         let mut found = found.lock().unwrap();
                         match ended {
                             Ok(counts) => {
+                                say(&format!("seed {seed} ended well after {:?}", begun.elapsed()));
                                 for (what, count) in counts {
                                     *found.0.entry(what).or_default() += count;
                                 }
