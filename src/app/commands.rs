@@ -308,12 +308,11 @@ fn record_vote(plan: &mut Plan, spoken: &Spoken<'_>, word: Word, ground: &Ground
         plan.say(answer::release_tried_again(description));
         return;
     }
-    if let Some(earlier) = earlier.filter(|earlier| earlier.word == word && earlier.at <= at) {
-        plan.say(answer::already_said(description, earlier.word));
-        return;
-    }
     if deployment.status == Status::Approved && word == Word::Approved {
-        plan.say(Prose::paragraph(answer::status_line(deployment)));
+        plan.say(match earlier.filter(|_| again) {
+            Some(earlier) => answer::already_said(description, earlier.word),
+            None => Prose::paragraph(answer::status_line(deployment)),
+        });
         return;
     }
     let (vote, policy) = (spoken.vote(word), case.policy_digest());
@@ -321,6 +320,12 @@ fn record_vote(plan: &mut Plan, spoken: &Spoken<'_>, word: Word, ground: &Ground
     let mut entries = vec![Entry::Voted { vote, policy: policy.clone(), standing }];
     if let Some(later) = earlier.filter(|earlier| earlier.at > at) {
         plan.say(answer::later_word_stands(description, later.word));
+        plan.record(deployment, entries);
+        return;
+    }
+    if let Some(earlier) = earlier.filter(|_| again) {
+        plan.say(answer::already_said(description, earlier.word));
+        // Kept, so that a word between the two that arrives late doesn't count.
         plan.record(deployment, entries);
         return;
     }

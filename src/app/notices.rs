@@ -84,8 +84,10 @@ impl App {
     async fn show(&self, task: &Task, scene: &Scene<'_>, posting: &Posting) -> Result<Shown, Stopped> {
         let chat = scene.chat.chat.as_ref();
         let digest = digest(&scene.notice);
+        // An earlier attempt may have written something else and not come back to tell.
+        let as_it_is = task.is_first_attempt() && posting.digest.as_deref() == Some(&digest);
         if let Some(message) = &posting.message
-            && (posting.closed || posting.digest.as_deref() == Some(&digest))
+            && (posting.closed || as_it_is)
         {
             return Ok(Shown { message: Some(message.clone()), news: Vec::new(), closed: posting.closed });
         }
@@ -160,7 +162,10 @@ impl App {
         let mut blocks = Vec::new();
         for deployment in &scene.deployments {
             let told = posting.told.iter().find(|(id, _)| id == deployment.id()).map_or(1, |(_, seq)| *seq);
-            for sealed in self.store.ledger(deployment.id()).await?.iter().filter(|sealed| sealed.seq > told)
+            // What came since the deployment was read is told by the job that it asked for.
+            let news = told + 1..=deployment.version;
+            for sealed in
+                self.store.ledger(deployment.id()).await?.iter().filter(|sealed| news.contains(&sealed.seq))
             {
                 let entry = ledger::open(deployment.id(), sealed).ok();
                 let line = entry.and_then(|entry| wording::news(deployment, &entry, &scene.terms));

@@ -312,6 +312,11 @@ impl Answer {
         (kind == "application/json" || kind.ends_with("+json")).then_some(self.body.as_slice())
     }
 
+    /// Whether the body is markup: a page, whatever it says that it is.
+    pub fn is_page(&self) -> bool {
+        self.body.trim_ascii_start().starts_with(b"<")
+    }
+
     /// Whether there is no body at all.
     pub fn is_empty(&self) -> bool {
         self.body.is_empty()

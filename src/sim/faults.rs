@@ -46,7 +46,8 @@ pub struct Seen<'a> {
     pub method: &'a str,
     /// The path as it was sent.
     pub path: &'a str,
-    /// The token that came with it: which of several callers it is.
+    /// The token that came with it, or the private key (PEM) that it was got with: which of several callers it is.
+    /// Absent where a call carries none, such as to a `response_url`.
     pub token: Option<&'a str>,
 }
 
@@ -127,6 +128,11 @@ impl Faults {
     /// Somebody watches every call from now on, or nobody does.
     pub fn set_watcher(&mut self, watcher: Option<Watcher>) {
         self.watcher = watcher;
+    }
+
+    /// Whether anybody watches.
+    pub fn is_watched(&self) -> bool {
+        self.watcher.is_some()
     }
 
     /// What the watcher says.

@@ -104,7 +104,7 @@ impl Client {
     }
 
     fn judge(&self, answer: Answer, reads: bool) -> Result<Answer, Failure> {
-        if answer.status.is_success() {
+        if answer.status.is_success() && !answer.is_page() {
             return Ok(answer);
         }
         let Some(body) = answer.json() else { return Err(self.without_words(&answer, reads)) };
@@ -116,12 +116,13 @@ impl Client {
     /// A limit is told in plain text. Any other page comes from some proxy in between, and says nothing of what
     /// Mattermost has.
     fn without_words(&self, answer: &Answer, reads: bool) -> Failure {
-        let what = "a page that isn't Mattermost's said 404".to_owned();
-        match (answer.status, reads) {
-            (StatusCode::NOT_FOUND, true) => Failure::Unreadable(what),
-            (StatusCode::NOT_FOUND, false) => Failure::UnknownOutcome { what },
-            _ => self.when_to_return(failure(answer.status, &Said::default(), reads), answer),
+        let status = answer.status;
+        let refuses = matches!(status, StatusCode::NOT_FOUND | StatusCode::FORBIDDEN);
+        if !refuses && !status.is_success() {
+            return self.when_to_return(failure(status, &Said::default(), reads), answer);
         }
+        let what = format!("a page that isn't Mattermost's said {}", status.as_u16());
+        if reads { Failure::Unreadable(what) } else { Failure::UnknownOutcome { what } }
     }
 
     fn when_to_return(&self, failure: Failure, answer: &Answer) -> Failure {

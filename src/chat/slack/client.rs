@@ -65,7 +65,7 @@ impl Client {
         let url = Url::parse(url).map_err(|_| Failure::NotFound)?;
         let site = self.answers.iter().find(|site| site.admits(&url)).ok_or(Failure::NotFound)?;
         let answer = site.send(Request::new(Method::POST, url).json(body).with_secret_path()).await?;
-        if answer.status.is_success() && answer.json().is_none() {
+        if answer.status.is_success() && answer.json().is_none() && !answer.is_page() {
             return Ok(());
         }
         self.judge(answer, false).map(drop)

@@ -224,6 +224,7 @@ fn how_to(waiting: &Deployment, spelling: &Spelling) -> Prose {
 pub fn news(deployment: &Deployment, entry: &Entry, terms: &Terms) -> Option<Line> {
     let number = Line::default().strong(format!("d{}", deployment.description.number)).text(": ");
     let line = match entry {
+        Entry::Voted { vote, .. } if is_repeated(deployment, vote) => return None,
         Entry::Voted { vote, .. } => number.then(spoken(vote)),
         Entry::ReleaseUndone { why: Undone::NoLongerApproved, .. } => number.text(
             "it was about to be released, but an approver no longer counts, or a fact could not be read. It is blocked again.",
@@ -238,6 +239,13 @@ pub fn news(deployment: &Deployment, entry: &Entry, terms: &Terms) -> Option<Lin
         | Entry::Placed { .. } => return None,
     };
     Some(line.in_terms(terms))
+}
+
+/// Somebody has said this already, and nothing else since.
+fn is_repeated(deployment: &Deployment, vote: &Vote) -> bool {
+    let before = deployment.votes.iter().take_while(|known| *known != vote);
+    let last = before.filter(|known| known.by.id == vote.by.id).last();
+    last.is_some_and(|last| last.word == vote.word)
 }
 
 fn spoken(vote: &Vote) -> Line {

@@ -45,8 +45,7 @@ pub(super) struct Registered {
     pub(super) id: AppId,
     pub(super) slug: String,
     pub(super) bot: UserId,
-    /// RSA public key, PKCS#1.
-    public_key: Vec<u8>,
+    keys: Vec<Key>,
     pub(super) secret: String,
     pub(super) hook_id: u64,
     pub(super) hook_url: Option<String>,
@@ -54,6 +53,14 @@ pub(super) struct Registered {
     pub(super) events: Option<Vec<String>>,
     pub(super) permissions: Permissions,
     pub(super) created_at: Timestamp,
+}
+
+/// A key of an App, which may have several.
+struct Key {
+    /// The private half, as [`App::private_key_pem`].
+    pem: String,
+    /// The public half, PKCS#1.
+    public: Vec<u8>,
 }
 
 pub(super) struct Installation {
@@ -74,6 +81,8 @@ pub(super) struct Token {
     /// What it was narrowed to; the installation's own permissions when absent.
     pub(super) permissions: Option<Permissions>,
     pub(super) repositories: Option<Vec<RepositoryId>>,
+    /// The private key behind it, in PEM; absent until the call that asked for it has ended.
+    pub(super) key: Option<String>,
 }
 
 /// What an App says of itself in its JWT.
@@ -89,6 +98,17 @@ impl GitHub {
     /// issues, pull requests and checks; read on actions, members and metadata.
     pub fn register_app(&self, slug: &str) -> App {
         self.with(|state| state.register_app(slug))
+    }
+
+    /// Another private key for an App, good beside those that it has; in PEM.
+    pub fn add_key(&self, app: AppId) -> String {
+        let (pem, public) = new_key().unwrap_or_default();
+        self.with(|state| {
+            if let Some(known) = state.apps.get_mut(&app) {
+                known.keys.push(Key { pem: pem.clone(), public });
+            }
+        });
+        pem
     }
 
     /// Installs an App on all repositories of an organisation or person.
@@ -154,14 +174,15 @@ impl State {
     fn register_app(&mut self, slug: &str) -> App {
         let (id, created_at) = (self.ids.next("app", 20_001), self.time());
         let bot = self.add_account(&format!("{slug}[bot]"), Kind::Bot);
-        let (private_key_pem, public_key) = new_key().unwrap_or_default();
+        let (private_key_pem, public) = new_key().unwrap_or_default();
         let (secret, hook_id) = (self.ids.hex(40), self.ids.next("hook", 701));
+        let keys = vec![Key { pem: private_key_pem.clone(), public }];
         let app = App { id, slug: slug.into(), bot, private_key_pem, webhook_secret: secret.clone() };
         let registered = Registered {
             id,
             slug: slug.into(),
             bot,
-            public_key,
+            keys,
             secret,
             hook_id,
             hook_url: None,
@@ -221,7 +242,7 @@ impl State {
     /// Whose JWT this is.
     pub(super) fn verify_jwt(&self, jwt: &str) -> Result<AppId, Refused> {
         let refused = |why: &str| Refused::new(401, why);
-        let read = |app: &Registered| Some((app.id, decode(jwt, &app.public_key)?));
+        let read = |app: &Registered| Some((app.id, app.signer(jwt)?.1));
         let found = self.apps.values().find_map(read);
         let (app, claims) = found.ok_or_else(|| refused("A JSON web token could not be decoded"))?;
         let issuer = claims.iss.as_u64().or_else(|| claims.iss.as_str()?.parse().ok());
@@ -241,6 +262,14 @@ impl State {
         Ok(app)
     }
 
+    /// The private key behind a JWT, or behind the JWT that a token was got with; in PEM.
+    pub(super) fn key_behind(&self, token: &str) -> Option<String> {
+        match self.tokens.iter().find(|known| known.value == token) {
+            Some(known) => known.key.clone(),
+            None => self.apps.values().find_map(|app| Some(app.signer(token)?.0.pem.clone())),
+        }
+    }
+
     /// A token for an hour, in the long form: nobody should count its characters.
     pub(super) fn mint_token(
         &mut self,
@@ -253,7 +282,7 @@ impl State {
         let value = format!("ghs_{app}_eyJ{header}.eyJ{claims}{more}.{mark}");
         let now = self.token_time();
         let expires_at = now.checked_add(SignedDuration::from_hours(1)).unwrap_or(now);
-        let token = Token { value, installation, expires_at, permissions, repositories };
+        let token = Token { value, installation, expires_at, permissions, repositories, key: None };
         self.tokens.push(token.clone());
         token
     }
@@ -262,6 +291,13 @@ impl State {
     pub(super) fn live_token(&self, value: &str) -> Option<&Token> {
         let now = self.token_time();
         self.tokens.iter().find(|token| token.value == value && token.expires_at > now)
+    }
+}
+
+impl Registered {
+    /// With which key a JWT was signed, and what it claims.
+    fn signer(&self, jwt: &str) -> Option<(&Key, Claims)> {
+        self.keys.iter().find_map(|key| Some((key, decode(jwt, &key.public)?)))
     }
 }
 

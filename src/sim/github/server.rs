@@ -42,7 +42,9 @@ impl Face for Shared {
 
 impl State {
     fn fault_of(&mut self, call: &Call) -> Option<Action> {
-        let seen = Seen { method: &call.method, path: &call.path, token: call.token.as_deref() };
+        let watched = call.token.as_deref().filter(|_| self.faults.is_watched());
+        let key = watched.and_then(|token| self.key_behind(token));
+        let seen = Seen { method: &call.method, path: &call.path, token: key.as_deref() };
         if let Some(action) = self.faults.watched(&seen) {
             return Some(action);
         }
@@ -52,7 +54,12 @@ impl State {
     }
 
     fn act(&mut self, call: &Call) -> Page {
+        let minted = self.tokens.len();
         let answer = self.answer(call);
+        if self.tokens.len() > minted {
+            let key = call.token.as_deref().and_then(|jwt| self.key_behind(jwt));
+            self.tokens.iter_mut().skip(minted).for_each(|token| token.key.clone_from(&key));
+        }
         let (conditional, page) = self.tag(call, answer);
         self.log(call, page.status, true);
         if let Some(logged) = self.calls.last_mut() {

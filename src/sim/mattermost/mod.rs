@@ -59,7 +59,7 @@ pub use state::Refused;
 pub use crate::sim::exchange::{Delivery, Shown};
 
 use crate::sim::clock::Now;
-use crate::sim::faults::{Faults, Rule};
+use crate::sim::faults::{Rule, Watcher};
 use crate::sim::{post, server as wire};
 use state::State;
 
@@ -190,7 +190,12 @@ impl Mattermost {
 
     /// Everything goes well again.
     pub fn clear_faults(&self) {
-        self.with(|state| state.faults = Faults::default());
+        self.with(|state| state.faults.clear());
+    }
+
+    /// Somebody watches every call from now on, or nobody does.
+    pub fn set_watcher(&self, watcher: Option<Watcher>) {
+        self.with(|state| state.faults.set_watcher(watcher));
     }
 
     /// Every call of the app so far, oldest first.

@@ -5,7 +5,7 @@ use hyper::http::request::Parts;
 use super::rest::Call;
 use super::state::State;
 use super::{ApiCall, Shared};
-use crate::sim::faults::Action;
+use crate::sim::faults::{Action, Seen};
 use crate::sim::server::{Face, Page};
 
 impl Face for Shared {
@@ -17,6 +17,10 @@ impl Face for Shared {
 
     fn fault_of(&self, call: &Call) -> Option<Action> {
         let mut state = self.lock();
+        let seen = Seen { method: &call.method, path: &call.path, token: call.token.as_deref() };
+        if let Some(action) = state.faults.watched(&seen) {
+            return Some(action);
+        }
         let user = state.user_name(call);
         state.faults.take(&call.method, &call.path, user.as_deref())
     }

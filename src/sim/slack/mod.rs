@@ -60,7 +60,7 @@ pub use state::Refused;
 pub use crate::sim::exchange::{Delivery, Shown};
 
 use crate::sim::clock::Now;
-use crate::sim::faults::{Faults, Rule};
+use crate::sim::faults::{Rule, Watcher};
 use crate::sim::{post, server as wire};
 use state::State;
 
@@ -182,6 +182,16 @@ impl Slack {
         self.with(|state| state.app.token.clone())
     }
 
+    /// Gives the bot a new token, as rotation does, and returns it; the present one stays good.
+    pub fn rotate_token(&self) -> String {
+        self.with(|state| {
+            let new = format!("xoxb-{}", state.ids.hex(24));
+            let old = std::mem::replace(&mut state.app.token, new.clone());
+            state.app.older.push(old);
+            new
+        })
+    }
+
     /// The bot's own account.
     pub fn bot_user(&self) -> UserId {
         self.with(|state| state.app.bot_user.clone())
@@ -243,7 +253,12 @@ impl Slack {
 
     /// Everything goes well again.
     pub fn clear_faults(&self) {
-        self.with(|state| state.faults = Faults::default());
+        self.with(|state| state.faults.clear());
+    }
+
+    /// Somebody watches every call from now on, or nobody does.
+    pub fn set_watcher(&self, watcher: Option<Watcher>) {
+        self.with(|state| state.faults.set_watcher(watcher));
     }
 
     /// Every call of the app so far, oldest first.

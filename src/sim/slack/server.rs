@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::rest::Call;
 use super::state::State;
 use super::{ApiCall, Shared};
-use crate::sim::faults::Action;
+use crate::sim::faults::{Action, Seen};
 use crate::sim::server::{Face, Page};
 
 impl Face for Shared {
@@ -17,7 +17,12 @@ impl Face for Shared {
     }
 
     fn fault_of(&self, call: &Call) -> Option<Action> {
-        self.lock().faults.take(&call.method, &call.path, None)
+        let mut state = self.lock();
+        let seen = Seen { method: &call.method, path: &call.path, token: call.token.as_deref() };
+        if let Some(action) = state.faults.watched(&seen) {
+            return Some(action);
+        }
+        state.faults.take(&call.method, &call.path, None)
     }
 
     fn act(&self, call: &Call) -> Page {

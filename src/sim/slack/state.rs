@@ -90,6 +90,8 @@ pub(super) struct App {
     pub(super) bot_id: String,
     pub(super) bot_user: UserId,
     pub(super) token: String,
+    /// Older ones that are still good.
+    pub(super) older: Vec<String>,
     pub(super) revoked: bool,
     pub(super) verification_token: String,
     pub(super) signing_secret: String,
@@ -199,6 +201,7 @@ impl App {
             bot_id: "B0000000202".into(),
             bot_user: "U0000000203".into(),
             token: format!("xoxb-{}", ids.hex(24)),
+            older: Vec::new(),
             revoked: false,
             verification_token: ids.hex(24),
             signing_secret: ids.hex(32),

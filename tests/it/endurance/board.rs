@@ -23,8 +23,9 @@ pub(super) enum Point {
     Time(Duration),
 }
 
-/// What the forges are told on a journey: vote, start, cancel, decision, reaction, reply, card, buttons.
-const STEPS: [&str; 10] = [
+/// What the forges are told on a journey (vote, start, cancel, decision, reaction, reply, card, buttons), and the
+/// chats (message, edit, line in its thread, answer to one person, form).
+const STEPS: [&str; 19] = [
     "/approval",
     "/play",
     "/cancel",
@@ -35,7 +36,31 @@ const STEPS: [&str; 10] = [
     "/notes",
     "/comments",
     "/check-runs",
+    "/chat.postMessage",
+    "/chat.update",
+    "/chat.postEphemeral",
+    "/actions/",
+    "/views.open",
+    "/posts",
+    "/patch",
+    "/commands/",
+    "/dialogs/open",
 ];
+/// How many of [`STEPS`] are a forge's.
+const AT_FORGES: u64 = 10;
+
+/// How much befalls a run.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Hazards {
+    /// So many instances are killed.
+    pub(super) kills: u64,
+    /// So many of a hundred calls go wrong.
+    pub(super) unwell: u64,
+    /// A chat's calls are among them.
+    pub(super) in_chat: bool,
+    /// One of the kills comes here, whichever instance it hits.
+    pub(super) named: Option<Point>,
+}
 
 /// Counts of what happened, by name.
 pub(super) type Counts = BTreeMap<String, u64>;
@@ -47,16 +72,17 @@ pub(super) struct Board(Arc<Mutex<State>>);
 struct State {
     chance: Chance,
     slots: Vec<Slot>,
-    kills_left: u64,
-    /// So many of a hundred calls go wrong.
-    unwell: u64,
+    hazards: Hazards,
+    /// Writes to a chat that were acted on and not answered, and kills: what followed from them may be said again.
+    doubtful: usize,
     counts: Counts,
     notes: Vec<String>,
 }
 
 #[derive(Default)]
 struct Slot {
-    token: Option<String>,
+    /// The configuration, which names the instance's own tokens and keys.
+    config: String,
     killer: Option<Killer>,
     point: Option<Point>,
     calls: u64,
@@ -65,10 +91,10 @@ struct Slot {
 }
 
 impl Board {
-    pub(super) fn new(chance: Chance, places: usize, kills: u64, unwell: u64) -> Self {
+    pub(super) fn new(chance: Chance, places: usize, hazards: Hazards) -> Self {
         let slots = (0..places).map(|_| Slot::default()).collect();
-        let state =
-            State { chance, slots, kills_left: kills, unwell, counts: Counts::new(), notes: Vec::new() };
+        let (counts, notes) = (Counts::new(), Vec::new());
+        let state = State { chance, slots, hazards, doubtful: 0, counts, notes };
         Self(Arc::new(Mutex::new(state)))
     }
 
@@ -76,18 +102,39 @@ impl Board {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the twin asks.
+    /// What the forge's twin asks.
     pub(super) fn watcher(&self) -> Watcher {
         let board = self.clone();
-        Arc::new(move |seen| board.lock().befalls(seen))
+        Arc::new(move |seen| {
+            let mut state = board.lock();
+            state.count("call to a forge");
+            state.befalls(seen)
+        })
+    }
+
+    /// What the chat's twin asks.
+    pub(super) fn watcher_of_chat(&self) -> Watcher {
+        let board = self.clone();
+        Arc::new(move |seen| {
+            let mut state = board.lock();
+            state.count("call to a chat");
+            let action = state.befalls(seen);
+            state.doubtful += usize::from(writes(seen) && action.as_ref().is_some_and(leaves_doubt));
+            action
+        })
+    }
+
+    /// How often something may have been said again to one person or in a thread, where nobody can look for it.
+    pub(super) fn doubtful(&self) -> usize {
+        self.lock().doubtful
     }
 
     /// An instance has started; where it is killed next, if it is.
-    pub(super) fn started(&self, place: usize, token: Option<String>, killer: Killer) -> Option<Point> {
+    pub(super) fn started(&self, place: usize, config: &str, killer: Killer) -> Option<Point> {
         let mut state = self.lock();
         let point = state.next_point();
-        let killer = Some(killer);
-        state.slots[place] = Slot { token, killer, point, ..Slot::default() };
+        let (killer, config) = (Some(killer), config.to_owned());
+        state.slots[place] = Slot { config, killer, point, ..Slot::default() };
         point
     }
 
@@ -113,7 +160,7 @@ impl Board {
     /// From now on nothing goes wrong.
     pub(super) fn calm(&self) {
         let mut state = self.lock();
-        (state.kills_left, state.unwell) = (0, 0);
+        state.hazards = Hazards::default();
         for slot in &mut state.slots {
             slot.point = None;
         }
@@ -143,12 +190,19 @@ impl State {
     }
 
     fn next_point(&mut self) -> Option<Point> {
-        self.kills_left = self.kills_left.checked_sub(1)?;
+        if self.hazards.named.is_some() {
+            return self.hazards.named;
+        }
+        self.hazards.kills = self.hazards.kills.checked_sub(1)?;
+        let steps = if self.hazards.in_chat { STEPS.len() as u64 } else { AT_FORGES };
         Some(match self.chance.below(10) {
             0 => Point::Taken,
             1 | 2 => Point::Time(Duration::from_micros(200 + self.chance.below(60_000))),
             3 | 4 => Point::Call { number: 1 + self.chance.below(6), acted: self.chance.percent(50) },
-            5 | 6 => Point::Step { path: self.chance.pick::<&str>(&STEPS), acted: self.chance.percent(60) },
+            5 | 6 => {
+                let at = usize::try_from(self.chance.below(steps)).unwrap_or_default();
+                Point::Step { path: STEPS[at], acted: self.chance.percent(60) }
+            }
             7 => Point::Call { number: 1 + self.chance.below(30), acted: self.chance.percent(50) },
             _ => Point::Write { number: 1 + self.chance.below(8), acted: self.chance.percent(50) },
         })
@@ -158,40 +212,68 @@ impl State {
         let slot = &mut self.slots[place];
         let Some(killer) = slot.killer.take() else { return };
         killer.kill();
-        (slot.killed, slot.point) = (true, None);
+        (slot.killed, self.doubtful) = (true, self.doubtful + 1);
+        let point = slot.point.take();
+        if point == self.hazards.named {
+            self.hazards.named = None;
+            self.slots.iter_mut().filter(|other| other.point == point).for_each(|other| other.point = None);
+        }
         self.notes.push(format!("  instance {place} is killed {why}"));
         self.count(&format!("kill {}", why.split(':').next().unwrap_or(why)));
     }
 
     fn befalls(&mut self, seen: &Seen<'_>) -> Option<Action> {
-        self.count("call");
-        let place = match self.slots.len() {
-            1 => 0,
-            _ => self.slots.iter().position(|slot| slot.token.as_deref() == seen.token)?,
-        };
-        let slot = &mut self.slots[place];
-        // The last breath of one that is being dropped.
-        if slot.killed {
-            return Some(Action::Hang);
+        if let Some(place) = self.caller(seen) {
+            // The last breath of one that is being dropped.
+            if self.slots[place].killed {
+                return Some(Action::Hang);
+            }
+            if let Some(acted) = self.is_due(place, seen) {
+                self.strike(place, seen, acted);
+                return Some(if acted { Action::ActThenHang } else { Action::Hang });
+            }
+        } else if let Some(place) = (0..self.slots.len()).find(|place| self.is_at_step(*place, seen)) {
+            // Who calls can't be told: perhaps the one who dies, perhaps another, whose call goes well.
+            self.strike(place, seen, true);
         }
-        slot.calls += 1;
-        let writes = seen.method != "GET" && !seen.path.ends_with("/access_tokens");
-        slot.writes += u64::from(writes);
-        let acted = match slot.point {
-            Some(Point::Call { number, acted }) => (number == slot.calls).then_some(acted),
-            Some(Point::Write { number, acted }) => (writes && number == slot.writes).then_some(acted),
-            Some(Point::Step { path, acted }) => (writes && seen.path.contains(path)).then_some(acted),
-            Some(Point::Taken | Point::Time(_)) | None => None,
-        };
-        if let Some(acted) = acted {
-            let kind = if writes { "write" } else { "read" };
-            self.count(&format!("killed at {}", told(seen)));
-            let moment = if acted { "after" } else { "before" };
-            self.kill(place, &format!("{moment} a {kind}: {} {}", seen.method, seen.path));
-            return Some(if acted { Action::ActThenHang } else { Action::Hang });
-        }
-        let unwell = self.chance.percent(self.unwell);
+        let unwell = self.chance.percent(self.hazards.unwell);
         unwell.then(|| self.mishap(seen))
+    }
+
+    /// Whose call it is: the one whose configuration alone has its token or key.
+    fn caller(&self, seen: &Seen<'_>) -> Option<usize> {
+        if self.slots.len() == 1 {
+            return Some(0);
+        }
+        let token = seen.token?;
+        let mut holders = (0..self.slots.len()).filter(|place| self.slots[*place].config.contains(token));
+        holders.next().filter(|_| holders.next().is_none())
+    }
+
+    /// Whether the caller is to be killed at this call, and whether after it was acted on.
+    fn is_due(&mut self, place: usize, seen: &Seen<'_>) -> Option<bool> {
+        let slot = &mut self.slots[place];
+        slot.calls += 1;
+        slot.writes += u64::from(writes(seen));
+        match slot.point {
+            Some(Point::Call { number, acted }) => (number == slot.calls).then_some(acted),
+            Some(Point::Write { number, acted }) => (writes(seen) && number == slot.writes).then_some(acted),
+            Some(Point::Step { path, acted }) => (writes(seen) && seen.path.contains(path)).then_some(acted),
+            Some(Point::Taken | Point::Time(_)) | None => None,
+        }
+    }
+
+    fn is_at_step(&self, place: usize, seen: &Seen<'_>) -> bool {
+        let slot = &self.slots[place];
+        matches!(slot.point, Some(Point::Step { path, .. }) if writes(seen) && seen.path.contains(path))
+            && !slot.killed
+    }
+
+    fn strike(&mut self, place: usize, seen: &Seen<'_>, acted: bool) {
+        let kind = if writes(seen) { "write" } else { "read" };
+        self.count(&format!("killed at {}", told(seen)));
+        let moment = if acted { "after" } else { "before" };
+        self.kill(place, &format!("{moment} a {kind}: {} {}", seen.method, seen.path));
     }
 
     fn mishap(&mut self, seen: &Seen<'_>) -> Action {
@@ -217,6 +299,22 @@ impl State {
         self.count(&format!("fault {name}"));
         self.notes.push(format!("  {name}: {} {}", seen.method, seen.path));
         action
+    }
+}
+
+fn writes(seen: &Seen<'_>) -> bool {
+    seen.method != "GET" && !seen.path.ends_with("/access_tokens")
+}
+
+/// It was carried out, and whoever asked for it can't know.
+fn leaves_doubt(action: &Action) -> bool {
+    match action {
+        Action::ActThenDrop | Action::ActThenFail(_) | Action::Truncate | Action::ActThenHang => true,
+        Action::Answer { .. }
+        | Action::TooManyRequests { .. }
+        | Action::Delay(_)
+        | Action::Drop
+        | Action::Hang => false,
     }
 }
 

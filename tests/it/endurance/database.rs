@@ -2,6 +2,7 @@
 
 use super::board::Board;
 use super::chance::Chance;
+use super::cluster::OwnCluster;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqliteConnection};
@@ -16,10 +17,21 @@ use url::Url;
 
 /// What a run keeps its decisions in.
 pub(super) enum Database {
-    /// A file in a folder; whether that is a small disk of its own, which can be filled.
-    File { folder: PathBuf, disk: bool },
-    /// A database of the cluster.
-    Cluster { cluster: String, name: String },
+    /// A file in a folder.
+    File { folder: PathBuf, can: Can },
+    /// A database of a cluster, which may be this run's own.
+    Cluster { cluster: String, name: String, own: Option<OwnCluster> },
+}
+
+/// What else can befall a file, beside being locked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Can {
+    /// Nothing.
+    Nothing,
+    /// It lies on a small disk of its own, which can be filled.
+    Fill,
+    /// It can be made immutable: whoever opens it can't write, and who has it open no longer can either.
+    Freeze,
 }
 
 /// What is wrong with it at the moment.
@@ -32,21 +44,41 @@ pub(super) enum Ailment {
     Away,
     /// Everything is refused that would write.
     ReadOnly,
+    /// The cluster's processes are gone.
+    Stopped,
+    /// The file and its log can't be written to.
+    Immutable,
 }
 
 impl Database {
-    pub(super) fn file(folder: &Path, disk: bool) -> Self {
+    /// A file to which this can happen, as far as the system lets it.
+    pub(super) fn file(folder: &Path, wanted: Can) -> Self {
         let folder = folder.join("store");
         std::fs::create_dir(&folder).unwrap();
-        let disk = disk && mount(&folder);
-        Self::File { folder, disk }
+        let has = match wanted {
+            Can::Nothing => false,
+            Can::Fill => mount(&folder),
+            Can::Freeze => freezes(&folder),
+        };
+        Self::File { folder, can: if has { wanted } else { Can::Nothing } }
     }
 
+    /// A new database of a cluster.
     pub(super) async fn of_cluster(cluster: &str) -> Self {
+        Self::create(cluster.to_owned(), None).await
+    }
+
+    /// A new database of a cluster of its own.
+    pub(super) async fn of_own_cluster(programs: PathBuf) -> Self {
+        let own = tokio::task::spawn_blocking(|| OwnCluster::start(programs)).await.unwrap();
+        Self::create(own.address(), Some(own)).await
+    }
+
+    async fn create(cluster: String, own: Option<OwnCluster>) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("endurance_{}_{number}", std::process::id());
-        let database = Self::Cluster { cluster: cluster.to_owned(), name };
+        let database = Self::Cluster { cluster, name, own };
         database.order("CREATE DATABASE {}").await;
         database
     }
@@ -55,7 +87,7 @@ impl Database {
     pub(super) fn url(&self) -> String {
         match self {
             Self::File { folder, .. } => format!("sqlite:{}", folder.join("countersign.db").display()),
-            Self::Cluster { cluster, name } => {
+            Self::Cluster { cluster, name, .. } => {
                 let mut url = Url::parse(cluster).unwrap();
                 url.set_path(name);
                 url.into()
@@ -66,8 +98,21 @@ impl Database {
     /// Lets it ail until [`Database::recovers`].
     pub(super) async fn ails(&self, chance: &mut Chance, board: &Board) -> Ailment {
         let (name, ailment) = match self {
-            Self::File { folder, disk } if *disk && chance.percent(50) => ("full", fill(folder)),
+            Self::File { folder, can: Can::Fill } if chance.percent(50) => ("full", fill(folder)),
+            Self::File { folder, can: Can::Freeze } if chance.percent(50) => {
+                freeze(folder, true);
+                ("immutable", Ailment::Immutable)
+            }
             Self::File { folder, .. } => ("locked", lock(folder).await),
+            Self::Cluster { own: Some(own), .. } if chance.percent(70) => {
+                if chance.percent(60) {
+                    own.stop();
+                    ("stopped", Ailment::Stopped)
+                } else {
+                    own.kill();
+                    ("killed", Ailment::Stopped)
+                }
+            }
             Self::Cluster { .. } if chance.percent(50) => {
                 self.order("ALTER DATABASE {} SET default_transaction_read_only = on").await;
                 self.drop_everybody().await;
@@ -88,6 +133,16 @@ impl Database {
         match ailment {
             Ailment::Locked(connection) => connection.close().await.unwrap(),
             Ailment::Full(filler) => std::fs::remove_file(filler).unwrap(),
+            Ailment::Immutable => {
+                if let Self::File { folder, .. } = self {
+                    freeze(folder, false);
+                }
+            }
+            Ailment::Stopped => {
+                if let Self::Cluster { own: Some(own), .. } = self {
+                    own.start_again().await;
+                }
+            }
             Ailment::Away => self.order("ALTER DATABASE {} ALLOW_CONNECTIONS true").await,
             Ailment::ReadOnly => {
                 self.order("ALTER DATABASE {} RESET default_transaction_read_only").await;
@@ -108,7 +163,7 @@ impl Database {
     }
 
     async fn order(&self, statement: &str) {
-        let Self::Cluster { cluster, name } = self else { return };
+        let Self::Cluster { cluster, name, .. } = self else { return };
         let mut connection = PgConnectOptions::from_str(cluster).unwrap().connect().await.unwrap();
         let statement = AssertSqlSafe(statement.replace("{}", name));
         sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
@@ -118,8 +173,14 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        if let Self::File { folder, disk: true } = self {
-            let _gone = Command::new("umount").arg("-l").arg(folder).status();
+        match self {
+            Self::File { folder, can: Can::Fill } => {
+                let _gone = Command::new("umount").arg("-l").arg(folder).status();
+            }
+            Self::File { folder, can: Can::Freeze } => {
+                freeze(folder, false);
+            }
+            Self::File { can: Can::Nothing, .. } | Self::Cluster { .. } => {}
         }
     }
 }
@@ -138,6 +199,25 @@ fn mount(folder: &Path) -> bool {
     let options = ["-t", "tmpfs", "-o", "size=16m", "countersign-endurance"];
     let mounted = Command::new("mount").args(options).arg(folder).output();
     mounted.is_ok_and(|output| output.status.success())
+}
+
+/// Makes the database and its log immutable, or takes that back.
+fn freeze(folder: &Path, on: bool) -> bool {
+    let files = ["countersign.db", "countersign.db-wal"].map(|name| folder.join(name));
+    let files = files.iter().filter(|file| file.exists());
+    let changed = Command::new("chattr").arg(if on { "+i" } else { "-i" }).args(files).output();
+    changed.is_ok_and(|output| output.status.success())
+}
+
+/// Whether an immutable file is closed to those who have it open, too: not everybody may ask for it, and not every
+/// file system keeps to it.
+fn freezes(folder: &Path) -> bool {
+    let probe = folder.join("countersign.db");
+    let mut open = File::create(&probe).unwrap();
+    let frozen = freeze(folder, true) && open.write_all(b"x").is_err();
+    freeze(folder, false);
+    std::fs::remove_file(probe).unwrap();
+    frozen
 }
 
 /// Writes until nothing fits any more.

@@ -28,7 +28,6 @@ pub(super) struct Fleet {
 
 struct Place {
     text: String,
-    token: Option<String>,
     file: PathBuf,
     instance: Option<Instance>,
     started: Instant,
@@ -45,7 +44,6 @@ impl Fleet {
         (balancer, board, chance): (Balancer, Board, Chance),
     ) -> Self {
         let place = |(index, text): (usize, String)| Place {
-            token: token_of(&text),
             file: folder.join(format!("instance-{index}.toml")),
             text,
             instance: None,
@@ -103,7 +101,7 @@ impl Fleet {
         };
         match started {
             Ok((instance, address)) => {
-                let point = self.board.started(index, place.token.clone(), instance.killer());
+                let point = self.board.started(index, &place.text, instance.killer());
                 self.board.count("start");
                 self.board.note(format!("  instance {index} starts; to be killed: {point:?}"));
                 self.balancer.set(index, Some(address));
@@ -196,10 +194,4 @@ impl Fleet {
     pub(super) fn config(&self) -> &std::path::Path {
         &self.places[0].file
     }
-}
-
-/// Which token an instance shows, where each has its own.
-fn token_of(text: &str) -> Option<String> {
-    let line = text.lines().find_map(|line| line.strip_prefix("token = \""))?;
-    Some(line.trim_end_matches('"').to_owned())
 }

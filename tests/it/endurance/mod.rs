@@ -3,8 +3,10 @@
 //!
 //! * `journey`: what people do. `picture`: what is to be seen at the end.
 //! * `fleet`, `instance` and `balancer`: one or three instances before one address.
-//! * `board`: kills and a forge that is unwell. `database`: one that is full, locked, read-only or away.
-//! * `run`: all of it together, from a seed.
+//! * `board`: kills, and a forge and a chat that are unwell. `database`: one that is full, locked, read-only or away;
+//!   `cluster`: one that is stopped.
+//! * `chat`: what people do in a channel, and what is to be seen there.
+//! * `plan`: what a run is made from. `run`: all of it together, from a seed.
 //!
 //! Most runs have their servers inside this process and a clock that is moved by hand: a kill drops every task of an
 //! instance where it waits, and its connections with it. Some run the real program against real time, and kill it with
@@ -13,17 +15,21 @@
 mod balancer;
 mod board;
 mod chance;
+mod chat;
+mod cluster;
 mod database;
 mod fleet;
 mod instance;
 mod journey;
 mod picture;
+mod plan;
 mod run;
 
 use crate::instances::cluster;
 use crate::story::{github, gitlab};
 use board::Counts;
-use run::{Kind, Plan, play};
+use plan::{Kind, Plan};
+use run::play;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -49,12 +55,18 @@ struct Set {
 
 impl Set {
     fn new(kind: Kind, seed: u64, runs: u64) -> Self {
-        let plan = Plan { seed, kind, cluster: None, instances: 1, real: false };
+        let plan = Plan { seed, kind, cluster: None, own_cluster: false, instances: 1, real: false };
         Self { plan, runs, at_once: 2 }
     }
 
     fn on(mut self, cluster: &str, instances: usize) -> Self {
         (self.plan.cluster, self.plan.instances) = (Some(cluster.to_owned()), instances);
+        self
+    }
+
+    /// Each run on a cluster of its own, which is stopped.
+    fn stopped(mut self) -> Self {
+        self.plan.own_cluster = true;
         self
     }
 
@@ -76,13 +88,13 @@ impl Set {
                             return;
                         }
                         let seed = self.plan.seed + number;
-                        // Only GitLab's twin tells three instances apart.
-                        let on_github = self.plan.instances == 1 && seed.is_multiple_of(3);
+                        let on_github = seed.is_multiple_of(3);
                         let begun = Instant::now();
                         let ended = play_alone(&Plan { seed, ..self.plan.clone() }, on_github);
                         let mut found = found.lock().unwrap();
                         match ended {
                             Ok(counts) => {
+                                say(&format!("seed {seed} ended well after {:?}", begun.elapsed()));
                                 for (what, count) in counts {
                                     *found.0.entry(what).or_default() += count;
                                 }
@@ -146,6 +158,12 @@ fn while_everything_fails_on_a_cluster_the_end_is_the_same() {
     Set::new(Kind::Fault, 16, 1).on(&cluster, 3).must_end_well();
 }
 
+#[test]
+fn while_the_cluster_is_stopped_and_killed_the_end_is_the_same() {
+    let (Some(cluster), Some(_)) = (cluster(), cluster::programs()) else { return };
+    Set::new(Kind::Fault, 17, 1).on(&cluster, 1).stopped().must_end_well();
+}
+
 /// What `tests/crash` asks for.
 #[test]
 #[ignore = "it takes as long as it is told to: tests/crash"]
@@ -160,6 +178,9 @@ fn as_long_as_it_is_told_to() {
     if told("DATABASE").as_deref() == Some("postgres") {
         let instances = usize::try_from(number("INSTANCES", 1)).unwrap();
         set = set.on(&cluster().expect("a cluster, as tests/postgres starts it"), instances);
+    }
+    if told("OWN_CLUSTER").is_some() {
+        set = set.stopped();
     }
     if told("REAL").is_some() {
         set = set.real();

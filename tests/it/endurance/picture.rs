@@ -1,5 +1,7 @@
 //! What is to be seen at the end: on the forge, in the ledger, in the queue. Two runs of one journey show the same.
 
+use super::board::Board;
+use super::chat::Chat;
 use super::journey::{End, Journey};
 use crate::story::stage::{Said, Stage};
 use countersign::domain::id::DeploymentId;
@@ -22,12 +24,20 @@ impl Picture {
         store: &dyn Store,
         now: Timestamp,
         (journey, said, finished): (&Journey, &[u64], bool),
+        (chat, board): (Option<&Chat>, &Board),
     ) -> Result<Self, StoreError> {
         let mut picture = Self { text: String::new(), wrong: Vec::new() };
         picture.deployments(stage, journey, finished);
         let words = picture.ledger(store).await?;
         picture.conversation(stage, (journey, said), &words);
         picture.cards(stage);
+        if let Some(chat) = chat {
+            let (lines, wrong) = chat.picture(journey, store, board).await?;
+            for line in lines {
+                picture.line(line);
+            }
+            picture.wrong.extend(wrong);
+        }
         let depth = store.depth(now).await?;
         picture.expect(depth.dead == 0, || format!("{} dead letters", depth.dead));
         picture
@@ -179,7 +189,8 @@ impl Picture {
         self.expect(cards.len() == 1, || format!("there are {} cards", cards.len()));
         for card in cards {
             for line in card.body.lines() {
-                self.line(numberless(&timeless(line), S::NUMBERED_FROM > 0));
+                let line = timeless(line);
+                self.line(if S::NUMBERED_FROM > 0 { line } else { numberless(&line) });
             }
         }
     }
@@ -190,7 +201,7 @@ fn is_card(said: &Said) -> bool {
 }
 
 /// Without times and ports.
-fn timeless(line: &str) -> String {
+pub(super) fn timeless(line: &str) -> String {
     let words = line.split(' ').map(|word| {
         let numbered = |mark: char| word.contains(mark) && word.chars().any(|c| c.is_ascii_digit());
         let is_time = word.len() == 5 && numbered(':') || word.len() == 10 && numbered('-');
@@ -205,10 +216,8 @@ fn portless(word: &str) -> String {
     format!("{before}http://forge{}", portless(rest))
 }
 
-/// Without our own numbers, which go by the order of hearing; a forge's stay.
-fn numberless(line: &str, by_the_forge: bool) -> String {
-    let Some((before, after)) = line.split_once("**d").filter(|_| !by_the_forge) else {
-        return line.to_owned();
-    };
+/// Without our own numbers of deployments, which go by the order of hearing.
+pub(super) fn numberless(line: &str) -> String {
+    let Some((before, after)) = line.split_once("**d") else { return line.to_owned() };
     format!("{before}**d…{}", after.trim_start_matches(|c: char| c.is_ascii_digit()))
 }

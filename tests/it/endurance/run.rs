@@ -3,10 +3,12 @@
 use super::balancer::Balancer;
 use super::board::{Board, Counts};
 use super::chance::Chance;
+use super::chat::{self, Chat};
 use super::database::{Ailment, Database};
 use super::fleet::{Fleet, Make};
 use super::journey::{Act, End, Journey};
 use super::picture::Picture;
+use super::plan::{Kind, Plan, configs, database, environments, hazards};
 use crate::story::server::StoryClock;
 use crate::story::stage::{Deploy, From, Stage, Switches};
 use countersign::cli::wiring::{self, SystemClock};
@@ -21,53 +23,12 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio_util::task::TaskTracker;
 
-/// What befalls a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// Nothing: what others are compared with.
-    Quiet,
-    /// Instances are killed.
-    Crash,
-    /// Everything around them fails.
-    Fault,
-}
-
-/// A run, to be repeated from it.
-#[derive(Clone, Debug)]
-pub(crate) struct Plan {
-    pub(crate) seed: u64,
-    pub(crate) kind: Kind,
-    /// The cluster's address; a SQLite file without.
-    pub(crate) cluster: Option<String>,
-    pub(crate) instances: usize,
-    /// The real program in real time, or servers inside this process with a clock moved by hand.
-    pub(crate) real: bool,
-}
-
 const START: &str = "2026-11-21T08:00:00Z";
-
-const ENVIRONMENTS: &str = r#"
-[[environment]]
-on = "{forge}"
-project = "acme/**"
-name = "**"
-required_approval_count = 2
-deploy_access_levels = [{ {maintainers} }]
-"#;
-
-const BY_HAND: &str = r#"
-[[environment]]
-on = "gitlab"
-project = "acme/**"
-name = "review"
-gate = "manual_job"
-required_approval_count = 2
-deploy_access_levels = [{ access_level = "maintainer" }]
-"#;
 
 /// Plays the journey once undisturbed and once with what befalls it. Returns the counts, or what went wrong.
 pub(crate) async fn play<S: Stage>(plan: &Plan) -> Result<Counts, String> {
-    let quiet = Plan { kind: Kind::Quiet, cluster: None, instances: 1, real: false, ..plan.clone() };
+    let calm = Plan { kind: Kind::Quiet, real: false, ..plan.clone() };
+    let quiet = Plan { cluster: None, own_cluster: false, instances: 1, ..calm };
     let mut undisturbed = Run::<S>::begin(&quiet).await;
     let expected = match undisturbed.tell(None).await {
         Ok(ends) => ends,
@@ -92,6 +53,7 @@ struct Run<S> {
     board: Board,
     journey: Journey,
     said: Vec<u64>,
+    chat: Option<Chat>,
     chance: Chance,
     kind: Kind,
     real: bool,
@@ -109,29 +71,37 @@ pub(crate) struct Ends {
     finished: String,
 }
 
+/// The database doesn't do its work.
+struct Ailing {
+    what: Ailment,
+    /// It is well again after so many things.
+    left: u64,
+    /// How many hooks had been answered when it began.
+    answers: usize,
+    /// How much of what people did in the chat had been taken.
+    taken: usize,
+}
+
 impl<S: Stage> Run<S> {
     async fn begin(plan: &Plan) -> Self {
         let mut chance = Chance::new(plan.seed);
-        let journey = Journey::new(&mut chance.branch(), &environments(S::FORGE, plan.seed));
         let start = if plan.real { SystemClock.now() } else { START.parse().unwrap() };
         let clock = HandClock::at(start);
+        let chat = chat::of_seed(plan.seed, &clock, plan.real).await;
+        let journey = Journey::new(&mut chance.branch(), &environments(S::FORGE, plan.seed), chat.is_some());
         let mut stage = S::open(&clock, &Switches::default()).await;
         let folder = tempfile::tempdir().unwrap();
-        let database = match &plan.cluster {
-            Some(cluster) => Database::of_cluster(cluster).await,
-            None => Database::file(folder.path(), plan.kind == Kind::Fault),
-        };
-        let configs: Vec<String> =
-            (0..plan.instances).map(|_| config(&stage, &database, plan.real)).collect();
+        let database = database(plan, folder.path()).await;
         let balancer = Balancer::start(plan.instances).await;
+        let configs = configs(&stage, chat.as_ref(), &database, (plan, balancer.address));
         stage.furnish(balancer.address);
-        let (kills, unwell) = match plan.kind {
-            Kind::Quiet => (0, 0),
-            Kind::Crash => (1 + chance.below(5), 0),
-            Kind::Fault => (0, 2 + chance.below(20)),
-        };
-        let board = Board::new(chance.branch(), plan.instances, kills, unwell);
+        let quick = Chance::new(plan.seed ^ 0x9a5e).percent(40) && stage.jobs_end_at_once();
+        let hazards = hazards(plan.kind, quick, chat.is_some(), &mut chance);
+        let board = Board::new(chance.branch(), plan.instances, hazards);
         stage.watch(Some(board.watcher()));
+        if let Some(chat) = &chat {
+            chat.stage.watch(board.watcher_of_chat());
+        }
         let make =
             if plan.real { Make::Program } else { Make::Inside(Arc::new(StoryClock::new(clock.clone()))) };
         let mut fleet =
@@ -140,7 +110,6 @@ impl<S: Stage> Run<S> {
         let (tasks, real) = (TaskTracker::new(), plan.real);
         let parsed = countersign::config::parse(&configs[0], Path::new("endurance.toml"), &|_| None).unwrap();
         let store = wiring::open_beside(&parsed, Arc::new(SystemClock), &tasks).await.unwrap();
-        let quick = Chance::new(plan.seed ^ 0x9a5e).percent(40) && stage.jobs_end_at_once();
         let (said, kind) = (Vec::new(), plan.kind);
         Self {
             stage,
@@ -149,6 +118,7 @@ impl<S: Stage> Run<S> {
             board,
             journey,
             said,
+            chat,
             chance,
             kind,
             real,
@@ -162,24 +132,24 @@ impl<S: Stage> Run<S> {
 
     /// Plays everything; ends once it shows what it has to, and goes on showing it.
     async fn tell(&mut self, expected: Option<&Ends>) -> Result<Ends, String> {
-        let mut ailment: Option<(Ailment, u64, usize)> = None;
+        let mut ailing: Option<Ailing> = None;
         for act in self.journey.acts.clone() {
             self.happens(&act);
             self.board.note(format!("{act:?}"));
             self.fleet.time_passes();
-            if self.kind == Kind::Fault && ailment.is_none() && self.chance.percent(10) {
-                let began = self.database.ails(&mut self.chance, &self.board).await;
-                ailment = Some((began, 1 + self.chance.below(2), self.stage.hook_answers().len()));
+            if self.kind == Kind::Fault && ailing.is_none() && self.chance.percent(10) {
+                ailing = Some(self.falls_ill().await);
             }
+            self.insist().await;
             let longest = if self.chance.percent(20) { 90 } else { 10 };
             let wait = if expected.is_some() { self.chance.below(longest) } else { 0 };
             if !self.chance.percent(15) {
                 self.pass(wait).await;
             }
-            ailment = self.goes_on(ailment).await?;
+            ailing = self.goes_on(ailing).await?;
         }
-        if let Some((ailing, _, since)) = ailment {
-            self.recovers(ailing, since).await?;
+        if let Some(ailing) = ailing {
+            self.recovers(ailing).await?;
         }
         let decided = self.comes_about(expected.map(|ends| ends.decided.as_str()), self.quick).await?;
         let released = self.journey.ends.iter().filter(|(_, end)| *end == End::Released && !self.quick);
@@ -187,6 +157,9 @@ impl<S: Stage> Run<S> {
             self.stage.finish(environment, true)?;
         }
         let finished = self.comes_about(expected.map(|ends| ends.finished.as_str()), true).await?;
+        if let Some(chat) = &self.chat {
+            chat.tally(&*self.store, &self.board).await.map_err(|error| error.to_string())?;
+        }
         self.fleet.stop().await?;
         self.audit()?;
         Ok(Ends { decided, finished })
@@ -204,35 +177,55 @@ impl<S: Stage> Run<S> {
                 let comment = self.stage.comment(by(line.who), &line.text).unwrap();
                 self.said.push(comment.expect("the forge swallows none of these"));
             }
+            Act::Chat(deed) => {
+                if let Some(chat) = &mut self.chat {
+                    chat.wants(deed.clone());
+                }
+            }
         }
     }
 
+    /// People in the chat do what they want, and do it again where it had no effect.
+    async fn insist(&mut self) {
+        let Some(chat) = &mut self.chat else { return };
+        if chat.insist(&self.stage, &*self.store, self.clock.time()).await > 0 {
+            self.fleet.hooks_were_taken();
+        }
+    }
+
+    async fn falls_ill(&mut self) -> Ailing {
+        let what = self.database.ails(&mut self.chance, &self.board).await;
+        let left = 1 + self.chance.below(2);
+        let taken = self.chat.as_ref().map_or(0, Chat::taken);
+        Ailing { what, left, answers: self.stage.hook_answers().len(), taken }
+    }
+
     /// The database may be well again by now.
-    async fn goes_on(
-        &mut self,
-        ailment: Option<(Ailment, u64, usize)>,
-    ) -> Result<Option<(Ailment, u64, usize)>, String> {
-        match ailment {
-            Some((ailing, 0, since)) => {
-                self.recovers(ailing, since).await?;
+    async fn goes_on(&mut self, ailing: Option<Ailing>) -> Result<Option<Ailing>, String> {
+        match ailing {
+            Some(ailing) if ailing.left == 0 => {
+                self.recovers(ailing).await?;
                 Ok(None)
             }
-            Some((ailing, left, since)) => Ok(Some((ailing, left - 1, since))),
+            Some(ailing) => Ok(Some(Ailing { left: ailing.left - 1, ..ailing })),
             None => Ok(None),
         }
     }
 
-    async fn recovers(&mut self, ailment: Ailment, since: usize) -> Result<(), String> {
+    async fn recovers(&mut self, ailing: Ailing) -> Result<(), String> {
         // A full disk may have had room for one more; else nothing can have been stored.
-        let exact = !matches!(ailment, Ailment::Full(_));
-        self.database.recovers(ailment, &self.board).await;
-        let answers = self.stage.hook_answers().split_off(since);
+        let exact = !matches!(ailing.what, Ailment::Full(_));
+        self.database.recovers(ailing.what, &self.board).await;
+        let answers = self.stage.hook_answers().split_off(ailing.answers);
         let turned_away = answers.iter().filter(|status| **status == Some(503)).count();
         for _ in 0..turned_away {
             self.board.count("hook answered 503");
         }
-        if exact && answers.contains(&Some(202)) {
-            return Err(format!("a hook was accepted while nothing could be stored: {answers:?}"));
+        let taken = self.chat.as_ref().map_or(0, Chat::taken) - ailing.taken;
+        if exact && (answers.contains(&Some(202)) || taken > 0) {
+            return Err(format!(
+                "{taken} acts and a hook of {answers:?} were taken while nothing could be stored"
+            ));
         }
         Ok(())
     }
@@ -306,6 +299,7 @@ impl<S: Stage> Run<S> {
         let steps = if self.real { 1200 } else { 4 * 60 * 3 };
         for _ in 0..steps {
             self.fleet.all_up().await;
+            self.insist().await;
             self.pass(15).await;
             let seen = self.look(finished).await?;
             let right = seen.wrong.is_empty() && expected.is_none_or(|text| seen.differs(text).is_none());
@@ -341,7 +335,8 @@ impl<S: Stage> Run<S> {
     async fn look(&self, finished: bool) -> Result<Picture, String> {
         let now = if self.real { SystemClock.now() } else { self.clock.time() };
         let told = (&self.journey, &self.said[..], finished);
-        Picture::take(&self.stage, &*self.store, now, told).await.map_err(|error| error.to_string())
+        let beside = (self.chat.as_ref(), &self.board);
+        Picture::take(&self.stage, &*self.store, now, told, beside).await.map_err(|error| error.to_string())
     }
 
     /// By the program, as an auditor would.
@@ -383,7 +378,8 @@ impl<S: Stage> Run<S> {
                 format!("[{}] {} ({} reactions): {}", said.id, said.author, said.reactions, said.body)
             })
             .collect();
-        let (notes, scene) = (self.board.notes(), self.stage.scene());
+        let chat = self.chat.as_ref().map(Chat::scene).unwrap_or_default();
+        let (notes, scene) = (self.board.notes(), self.stage.scene() + &chat);
         let all = format!(
             "{plan:?}\n{why}\n\n{notes}\n\n{}\n{scene}\n{}\n{logs}",
             comments.join("\n"),
@@ -393,33 +389,4 @@ impl<S: Stage> Run<S> {
         std::fs::write(&file, all).unwrap();
         format!("{why}\n  (all of it in {})", file.display())
     }
-}
-
-/// From one to all of them, in any order.
-fn environments(forge: &str, seed: u64) -> Vec<&'static str> {
-    let mut all = vec!["production", "staging", "production/eu", "production/us"];
-    if forge == "gitlab" {
-        all.push("review");
-    }
-    let mut chance = Chance::new(seed ^ 0x5eed);
-    let mut chosen = Vec::new();
-    let count = 2 + chance.below(all.len() as u64 - 1);
-    for _ in 0..count {
-        let at = usize::try_from(chance.below(all.len() as u64)).unwrap();
-        chosen.push(all.swap_remove(at));
-    }
-    chosen
-}
-
-fn config<S: Stage>(stage: &S, database: &Database, real: bool) -> String {
-    let mut forge = stage.table();
-    if real {
-        forge = forge.replace("poll = \"60s\"", "poll = \"1s\"");
-    }
-    let by_hand = if S::FORGE == "gitlab" { BY_HAND } else { "" };
-    format!(
-        "[server]\nlisten = \"127.0.0.1:0\"\n[store]\nurl = \"{}\"\n{forge}{by_hand}{}",
-        database.url(),
-        S::fill(ENVIRONMENTS)
-    )
 }

@@ -85,6 +85,10 @@ pub(crate) trait Stage: Sized {
     async fn open(clock: &HandClock, switches: &Switches) -> Self;
     /// Its table of the configuration.
     fn table(&self) -> String;
+    /// The same for another instance, with access of its own where the twin tells callers apart by it.
+    fn another_table(&self) -> String {
+        self.table()
+    }
     /// Points the hooks at Countersign, protects the environments and opens the merge request.
     fn furnish(&mut self, countersign: SocketAddr);
     /// Delivers what waits, and returns how many.

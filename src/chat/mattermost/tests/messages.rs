@@ -188,15 +188,23 @@ async fn a_lost_answer_leaves_a_write_unknown_and_a_strange_page_says_nothing() 
     let world = world().await;
     let card = world.card().await;
     let page = |status| Action::Answer { status, body: "<html>proxy</html>".to_owned() };
-    for action in [Action::ActThenDrop, Action::ActThenFail(502), Action::Truncate, page(404)] {
+    let broken = [Action::ActThenDrop, Action::ActThenFail(502), Action::Truncate];
+    for action in broken.into_iter().chain([200, 403, 404].map(page)) {
         world.twin.add_fault(Rule::new("/posts", action.clone()).method("POST").times(1));
         let lost = world.chat.post(&world.deploys, &notice(), "other").await;
         assert!(matches!(lost, Err(Failure::UnknownOutcome { .. })), "{action:?}: {lost:?}");
     }
-    world.twin.add_fault(Rule::new("/users", page(404)).times(1));
-    let dana = ChatUser { id: world.dana.clone(), team: None };
-    let read = world.chat.presence(&dana, &world.deploys).await;
-    assert!(matches!(read, Err(Failure::Unreadable(_))), "nobody is gone because a proxy says so");
+    for status in [200, 403] {
+        world.twin.add_fault(Rule::new("/patch", page(status)).times(1));
+        let edited = world.chat.edit(&card, &notice(), "card").await;
+        assert!(matches!(edited, Err(Failure::UnknownOutcome { .. })), "{status}: {edited:?}");
+    }
+    for status in [200, 403, 404] {
+        world.twin.add_fault(Rule::new("/users", page(status)).times(1));
+        let dana = ChatUser { id: world.dana.clone(), team: None };
+        let read = world.chat.presence(&dana, &world.deploys).await;
+        assert!(matches!(read, Err(Failure::Unreadable(_))), "nobody is gone because a proxy says so");
+    }
     world.twin.add_fault(Rule::new("/posts", Action::Drop).method("GET").times(1));
     let failure = world.chat.find_own(&card.channel, Some(&card), "card").await;
     assert!(matches!(failure, Err(Failure::Unavailable { .. })));

@@ -140,6 +140,16 @@ async fn an_answer_finds_its_way_once_its_address_is_used_up_too_old_or_none_of_
 }
 
 #[tokio::test]
+async fn a_page_in_the_place_of_slacks_word_is_no_word() {
+    let stage = stage().await;
+    let url = response_url(&stage, &stage.dana).await;
+    let page = Action::Answer { status: 200, body: "<html>Sign in to the proxy</html>".to_owned() };
+    stage.twin.add_fault(Rule::new("/commands/", page).times(1));
+    let outcome = stage.slack.whisper(&stage.aside(&stage.dana, Some(&url)), &prose("Noted."), &[]).await;
+    assert!(matches!(outcome, Err(Failure::UnknownOutcome { .. })), "{outcome:?}");
+}
+
+#[tokio::test]
 async fn an_answer_whose_outcome_is_unknown_is_not_said_a_second_time_at_once() {
     let stage = stage().await;
     let url = response_url(&stage, &stage.dana).await;

@@ -11,7 +11,7 @@ pub(in crate::sim::slack) struct Call {
     pub(in crate::sim::slack) path: String,
     pub(in crate::sim::slack) query: String,
     pub(in crate::sim::slack) body: String,
-    pub(super) token: Option<String>,
+    pub(in crate::sim::slack) token: Option<String>,
     kind: Option<String>,
 }
 

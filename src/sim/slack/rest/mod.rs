@@ -50,7 +50,9 @@ impl State {
         let token = call.token.as_deref().or_else(|| args.text("token"));
         match token {
             None => return Err(Error::new("not_authed")),
-            Some(token) if token != self.app.token => return Err(Error::new("invalid_auth")),
+            Some(token) if token != self.app.token && !self.app.older.iter().any(|known| known == token) => {
+                return Err(Error::new("invalid_auth"));
+            }
             Some(_) if self.app.revoked => return Err(Error::new("account_inactive")),
             Some(_) => {}
         }

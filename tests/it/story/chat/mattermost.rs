@@ -4,7 +4,7 @@ use super::{ChatStage, LINKED, Opens, PEOPLE, Seen};
 use crate::story::stage::{Done, Switches};
 use async_trait::async_trait;
 use countersign::sim::clock::HandClock;
-use countersign::sim::faults::Rule;
+use countersign::sim::faults::{Rule, Watcher};
 use countersign::sim::mattermost::{Mattermost, NewPost, PostView, Shown, Submission};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -80,6 +80,10 @@ impl ChatStage for OnMattermost {
         tables
     }
 
+    fn watch(&self, watcher: Watcher) {
+        self.mattermost.set_watcher(Some(watcher));
+    }
+
     fn messages(&self) -> Vec<Seen> {
         let bot = self.mattermost.bot_user();
         self.mattermost
@@ -144,6 +148,10 @@ impl ChatStage for OnMattermost {
 
     fn confirms_by_form(&self) -> bool {
         true
+    }
+
+    fn path_of_edits(&self) -> &'static str {
+        "/patch"
     }
 
     fn add_fault(&self, rule: Rule) {

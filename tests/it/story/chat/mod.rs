@@ -14,7 +14,7 @@ use super::steps::{Told, contains, expect, lacks, number};
 use super::world::World;
 use async_trait::async_trait;
 use countersign::sim::clock::HandClock;
-use countersign::sim::faults::{Action, Rule};
+use countersign::sim::faults::{Action, Rule, Watcher};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -52,6 +52,12 @@ pub(crate) trait ChatStage: Send + Sync {
     /// Its table, and `[[person]]` for everybody who is linked to an account of this forge. Commands and buttons are
     /// pointed at Countersign's address.
     fn tables(&self, forge: &str, countersign: SocketAddr) -> String;
+    /// These tables for another instance, with access of its own where the chat can give such.
+    fn tables_of_another(&self, tables: &str) -> String {
+        tables.to_owned()
+    }
+    /// Somebody watches every call from now on.
+    fn watch(&self, watcher: Watcher);
     /// What Countersign wrote into the channel and its threads, oldest first.
     fn messages(&self) -> Vec<Seen>;
     /// What one person alone sees of it, oldest first.
@@ -68,6 +74,8 @@ pub(crate) trait ChatStage: Send + Sync {
     async fn sends(&self, by: &str, reason: Option<&str>) -> Done;
     /// Approving needs a form to be sent: the client knows no confirmation of its own.
     fn confirms_by_form(&self) -> bool;
+    /// A part of the path of every edit.
+    fn path_of_edits(&self) -> &'static str;
     fn add_fault(&self, rule: Rule);
     fn clear_faults(&self);
     /// Messages can't be edited from now on.
@@ -245,6 +253,9 @@ pub(super) fn arranged<S: Stage>(world: &mut World<S>, words: &[&str]) -> Result
         ["the", "chat", "limits", "the", "next", "call", "for", seconds, "seconds"] => {
             let retry_after = Some(u64::from(number(seconds)?));
             chat.stage.add_fault(Rule::new("", Action::TooManyRequests { retry_after }).times(1));
+        }
+        ["the", "answer", "to", "the", "next", "edit", "in", "the", "chat", "is", "lost"] => {
+            chat.stage.add_fault(Rule::new(chat.stage.path_of_edits(), Action::ActThenDrop).times(1));
         }
         ["the", "chat", "is", "well", "again"] => chat.stage.clear_faults(),
         ["the", "chat", "allows", "no", "more", "edits"] => chat.stage.close_edits(),

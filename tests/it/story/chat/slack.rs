@@ -5,7 +5,7 @@ use crate::story::stage::{Done, Switches};
 use crate::story::steps::{contains, expect, number};
 use async_trait::async_trait;
 use countersign::sim::clock::HandClock;
-use countersign::sim::faults::{Action, Rule};
+use countersign::sim::faults::{Action, Rule, Watcher};
 use countersign::sim::slack::{Forgery, MessageView, NewUser, Shown, Slack};
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
@@ -78,6 +78,15 @@ impl ChatStage for OnSlack {
         tables
     }
 
+    fn tables_of_another(&self, tables: &str) -> String {
+        let own = tables.split("bot_token = \"").nth(1).and_then(|rest| rest.split('"').next());
+        tables.replace(own.expect("the tables name the bot's token"), &self.slack.rotate_token())
+    }
+
+    fn watch(&self, watcher: Watcher) {
+        self.slack.set_watcher(Some(watcher));
+    }
+
     fn messages(&self) -> Vec<Seen> {
         let bot = self.slack.bot_user();
         self.slack.messages_of(&self.channel).into_iter().filter(|m| m.author == bot).map(seen).collect()
@@ -131,6 +140,10 @@ impl ChatStage for OnSlack {
 
     fn confirms_by_form(&self) -> bool {
         false
+    }
+
+    fn path_of_edits(&self) -> &'static str {
+        "chat.update"
     }
 
     fn add_fault(&self, rule: Rule) {

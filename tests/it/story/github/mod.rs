@@ -116,7 +116,11 @@ impl super::stage::Stage for Stage {
     }
 
     fn table(&self) -> String {
-        self.configured()
+        self.configured(&self.app.private_key_pem)
+    }
+
+    fn another_table(&self) -> String {
+        self.configured(&self.github.add_key(self.app.id))
     }
 
     fn furnish(&mut self, countersign: SocketAddr) {

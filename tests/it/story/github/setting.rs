@@ -59,13 +59,12 @@ impl Stage {
         }
     }
 
-    pub(super) fn configured(&self) -> String {
+    pub(super) fn configured(&self, private_key_pem: &str) -> String {
         format!(
-            "[[github]]\napi_url = \"{}\"\napp_id = {}\nprivate_key = \"\"\"\n{}\"\"\"\n\
+            "[[github]]\napi_url = \"{}\"\napp_id = {}\nprivate_key = \"\"\"\n{private_key_pem}\"\"\"\n\
              webhook_secrets = [\"{}\"]\npoll = \"60s\"\n",
             self.github.url(),
             self.app.id,
-            self.app.private_key_pem,
             self.app.webhook_secret,
         )
     }
