@@ -26,6 +26,7 @@ mod healthcheck;
 mod house;
 mod instances;
 mod jobs;
+mod model;
 mod people;
 mod siege;
 mod siege_github;
