@@ -440,7 +440,6 @@ impl Run {
         if !dead.is_empty() && self.scene.lock().book.refused.is_empty() {
             self.wrong(format!("§7.6: dead letters: {dead:?}"));
         }
-        self.life.as_ref().expect("somebody lives").runtime.block_on(store.close());
     }
 
     /// Rule 4, and that ledger and forge tell the same.
