@@ -144,7 +144,9 @@ impl Book {
     /// The process is gone, and with it what it held.
     pub(super) fn restarted(&mut self) {
         self.live.clear();
-        self.pending.iter_mut().for_each(|pending| pending.leased = false);
+        for pending in &mut self.pending {
+            pending.leased = false;
+        }
         // What it knew and had not yet written is lost with it.
         self.limited = (None, None);
         self.troubled = false;
@@ -282,7 +284,7 @@ impl Book {
         let Some(said) = world.comments.iter().find(|one| one.at().key() == command.source) else { return };
         let intact = !said.edited && !said.deleted && !self.lied.contains(&said.id);
         let [line] = &said.lines[..] else { return };
-        let (Some(word), Meant::Number(number)) = (line.verb.word(), &line.meant) else { return };
+        let (Some(wanted), Meant::Number(number)) = (line.verb.word(), &line.meant) else { return };
         let Some(one) = world.deployments.iter().find(|one| one.number == *number && !one.gone) else {
             return;
         };
@@ -292,29 +294,30 @@ impl Book {
             return;
         }
         let (who, newest) = (world.human(said.by), chain.newest_of(said.by));
-        let counts = match word {
-            Word::Approved | Word::Rejected => world.law.counts(one, who, word),
+        let counts = match wanted {
+            Word::Approved | Word::Rejected => world.law.counts(one, who, wanted),
             Word::Revoked => world.law.counts(one, who, Word::Rejected),
         };
-        let again = newest.is_some_and(|vote| vote.word == word && vote.at <= said.created_at);
-        if !counts || again && word != Word::Revoked {
+        let again = newest.is_some_and(|vote| vote.word == wanted && vote.at <= said.created_at);
+        if !counts || again && wanted != Word::Revoked {
             return;
         }
         let is_newest = newest.is_none_or(|vote| vote.at <= said.created_at);
         let mut words = chain.words();
         words.retain(|(by, _)| *by != said.by);
-        words.push((said.by, word));
+        words.push((said.by, wanted));
         let filled = is_newest && world.law.approves(world, one, &words);
         let entries = commit.changes.iter().filter(|change| change.deployment == one.id());
         let entries: Vec<&Entry> = entries.flat_map(|change| &change.entries).collect();
-        let recorded = |entry: &&Entry| matches!(entry, Entry::Voted { vote, .. } if vote.by.id.0 == said.by && vote.word == word);
+        let recorded = entries.iter().any(|entry| {
+            matches!(entry, Entry::Voted { vote, .. } if vote.by.id.0 == said.by && vote.word == wanted)
+        });
         let rejects = entries.iter().any(|entry| matches!(entry, Entry::Rejecting { .. }));
         let release = Work::Effect(Effect::Release { deployment: one.id() });
         let releases = commit.jobs.iter().any(|job| job.work == release);
-        let recorded = entries.iter().any(|entry| recorded(&entry));
         let what = || format!("{} by {}: {}", said.text, who.name, command.outcome);
         self.expect(recorded, "§2.8", || format!("a word that counts is not recorded: {}", what()));
-        let ends = word == Word::Rejected && is_newest;
+        let ends = wanted == Word::Rejected && is_newest;
         self.expect(rejects == ends, "§2.3", || {
             format!("a rejection must end it, nothing else may: {}", what())
         });
@@ -370,7 +373,7 @@ impl Book {
                 });
             }
             Entry::ReleaseUndone { why: Undone::Revoked, .. } => {
-                let handed_over = chain.status == Status::Approved && self.is_handed_over(world, one, chain);
+                let handed_over = chain.status == Status::Approved && Self::is_handed_over(world, one, chain);
                 self.expect(!handed_over, "§7.5", || format!("{id} was handed over and goes back"));
             }
             Entry::Rejecting { by, .. } => {
@@ -385,7 +388,7 @@ impl Book {
         }
     }
 
-    fn is_handed_over(&self, world: &World, one: &Deployed, chain: &Chain) -> bool {
+    fn is_handed_over(world: &World, one: &Deployed, chain: &Chain) -> bool {
         let keeps = world.law.of(one.environment).gate != Gate::ManualJob;
         keeps && chain.outcome != Some(Outcome::Waiting(Hold::VoteRefused))
     }
@@ -433,13 +436,14 @@ impl Book {
         self.unknown.insert(key.to_owned(), now);
     }
 
-    pub(super) fn votes(&mut self, world: &World, one: &Deployed, (word, before): (Word, Option<Word>)) {
-        self.note(&format!("  the bot votes {word:?} on {}", one.number));
-        let expected = if word == Word::Approved { Status::Releasing } else { Status::Rejecting };
+    pub(super) fn votes(&mut self, world: &World, one: &Deployed, (cast, before): (Word, Option<Word>)) {
+        self.note(&format!("  the bot votes {cast:?} on {}", one.number));
+        let expected = if cast == Word::Approved { Status::Releasing } else { Status::Rejecting };
         self.at_the_gate(one, expected, "voted on");
-        let changed = before.is_some_and(|before| before != word);
-        self.expect(!changed, "§7.4", || format!("{} is voted on twice: {before:?}, {word:?}", one.number));
-        if word == Word::Approved {
+        // A rejection may follow our own approval while something else still holds it; nothing follows a rejection.
+        let changed = before == Some(Word::Rejected) && cast == Word::Approved;
+        self.expect(!changed, "§7.4", || format!("{} is voted on twice: {before:?}, {cast:?}", one.number));
+        if cast == Word::Approved {
             self.is_right(world, one, "voted for");
         }
     }
@@ -551,8 +555,7 @@ fn may_follow(before: Status) -> &'static [Status] {
         Approved => &[Releasing, Rejecting, Blocked, Released, Rejected, Failed, Cancelled, Gone],
         Releasing => &[Blocked, Approved, Released, Rejected, Failed, Cancelled, Gone],
         Rejecting => &[Rejected, Bypassed, Gone],
-        Released => &[Deployed, Failed, Cancelled, Gone],
-        Bypassed => &[Deployed, Failed, Cancelled, Gone],
+        Released | Bypassed => &[Deployed, Failed, Cancelled, Gone],
         Rejected => &[Bypassed, Gone],
         Passed | Deployed | Failed | Cancelled | Gone => &[],
     }

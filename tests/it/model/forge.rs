@@ -122,9 +122,9 @@ fn somebody(world: &World, id: UserId) -> Answer<&Human> {
     world.people.iter().find(|human| human.id == id.0).ok_or(Failure::NotFound)
 }
 
-fn members(world: &World, wanted: impl Fn(&Human) -> bool) -> Option<Vec<Account>> {
+fn members(world: &World, wanted: impl Fn(&Human) -> bool) -> Vec<Account> {
     let wanted = world.people.iter().filter(|human| human.active && wanted(human));
-    Some(wanted.map(Human::account).collect())
+    wanted.map(Human::account).collect()
 }
 
 #[async_trait]
@@ -171,8 +171,8 @@ impl Lookup for ModelForge {
     async fn newest_started(&self, _: ProjectId, environment: &str) -> Answer<Option<Sighting>> {
         self.read(|world| {
             let is_started = |one: &&Deployed| matches!(one.job, Job::Running | Job::Success) && !one.gone;
-            let here = world.deployments.iter().filter(|one| one.environment == environment);
-            Ok(here.filter(is_started).next_back().map(|one| sighting(world, one)))
+            let mut here = world.deployments.iter().filter(|one| one.environment == environment);
+            Ok(here.rfind(is_started).map(|one| sighting(world, one)))
         })
         .await
     }
@@ -255,11 +255,11 @@ impl Lookup for ModelForge {
     }
 
     async fn members_from(&self, _: ProjectId, level: i32) -> Answer<Option<Vec<Account>>> {
-        self.read(|world| Ok(members(world, |human| human.level >= level))).await
+        self.read(|world| Ok(Some(members(world, |human| human.level >= level)))).await
     }
 
     async fn group_members(&self, group: &str, _: bool) -> Answer<Option<Vec<Account>>> {
-        self.read(|world| Ok(members(world, |human| human.groups.contains(group)))).await
+        self.read(|world| Ok(Some(members(world, |human| human.groups.contains(group))))).await
     }
 }
 

@@ -63,14 +63,15 @@ impl Law {
             Grantee::AccessLevel(level) => who.level >= *level,
             Grantee::Group { path, .. } => who.groups.contains(path.as_str()),
             Grantee::User(name) => who.name == name,
-            _ => panic!("the model has no {grantee:?}"),
+            Grantee::UserId(_) | Grantee::GroupId { .. } | Grantee::Team(_) | Grantee::Role(_) => {
+                panic!("the model has no {grantee:?}")
+            }
         })
     }
 
     /// A policy of the project names them.
     pub(super) fn names(&self, who: &Human) -> bool {
-        let rules = self.production.rules.iter().chain(&self.staging.rules);
-        rules.into_iter().any(|rule| Self::admits(rule, who))
+        self.production.rules.iter().chain(&self.staging.rules).any(|rule| Self::admits(rule, who))
     }
 
     /// Rules 1, 2 and 6: whose word counts on a deployment, as things are now.

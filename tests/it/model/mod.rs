@@ -23,7 +23,7 @@ use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
 use run::Run;
 
 /// As many as end within some seconds.
-const CASES: u32 = 60;
+const CASES: u32 = 40;
 const SEED: u64 = 1;
 
 #[test]

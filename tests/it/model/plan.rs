@@ -258,6 +258,49 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
+fn step(act: Act, workers: u8) -> Step {
+    Step { act, workers }
+}
+
+fn word(by: i64, verb: Verb, hook: Fate) -> Act {
+    let lines = vec![(verb, Target::Number(0))];
+    Act::Say { by, request: REQUESTS[0], lines, manner: Manner::Plain, hook }
+}
+
+/// Something goes wrong at the gate just when somebody approves, and before it is tried again something has changed.
+fn trouble_at_the_gate() -> impl Strategy<Value = Vec<Step>> {
+    use Mishap::{LostAfter, LostBefore, Unavailable};
+    let mishap = (select(&[Call::Vote, Call::Play][..]), select(&[Unavailable, LostBefore, LostAfter][..]));
+    let first = mishap.prop_map(|(at, what)| Act::Mishaps { at, what, times: 1 });
+    let seconds = || select(&[5, 11, 70][..]).prop_map(|seconds| Act::Pass { seconds });
+    (first, 3..=4_i64, prop_oneof![2 => rights(), 1 => seconds(), 1 => say()], seconds()).prop_map(
+        |(first, by, change, then)| {
+            let approves = step(word(by, Verb::Approve, Fate::Now), 1);
+            vec![step(first, 0), approves, step(change, 0), step(then, 1)]
+        },
+    )
+}
+
+/// A person's earlier word comes later than their newest.
+fn out_of_order() -> impl Strategy<Value = Vec<Step>> {
+    let verbs = select(&[(Verb::Approve, Verb::Revoke), (Verb::Revoke, Verb::Approve)][..]);
+    (3..=6_i64, verbs).prop_map(|(by, (first, second))| {
+        vec![
+            step(word(by, first, Fate::Late), 1),
+            step(word(by, second, Fate::Now), 1),
+            step(Act::LateHooks, 1),
+        ]
+    })
+}
+
+/// A comment is touched before anybody has looked at it.
+fn touched_at_once() -> impl Strategy<Value = Vec<Step>> {
+    let touched = prop_oneof![Just(Act::Edit { comment: 0 }), Just(Act::Delete { comment: 0 })];
+    let hook = prop_oneof![Just(Fate::Now), Just(Fate::Lost)];
+    (3..=6_i64, hook, touched)
+        .prop_map(|(by, hook, touched)| vec![step(word(by, Verb::Approve, hook), 0), step(touched, 1)])
+}
+
 fn rules() -> impl Strategy<Value = Vec<Rule>> {
     let rule =
         |grantees: Vec<Grantee>, required_approvals| Rule { grantees, required_approvals, label: None };
@@ -287,11 +330,17 @@ fn asked() -> impl Strategy<Value = Asked> {
 /// Histories that begin with a deployment.
 pub(super) fn plans() -> impl Strategy<Value = Plan> {
     let workers = || prop_oneof![2 => Just(0_u8), 5 => Just(1_u8), 1 => Just(2_u8)];
-    let step = (act(), workers()).prop_map(|(act, workers)| Step { act, workers });
-    let first = (deploy(), workers()).prop_map(|(act, workers)| Step { act, workers });
+    let one = (act(), workers()).prop_map(|(act, workers)| vec![step(act, workers)]);
+    let steps = prop_oneof![
+        12 => one,
+        1 => trouble_at_the_gate(),
+        1 => out_of_order(),
+        1 => touched_at_once(),
+    ];
+    let first = (deploy(), workers()).prop_map(|(act, workers)| step(act, workers));
     let law = (asked(), asked()).prop_map(|(production, staging)| Law { production, staging });
-    (law, first, vec(step, 4..40)).prop_map(|(law, first, mut steps)| {
-        steps.insert(0, first);
+    (law, first, vec(steps, 4..32)).prop_map(|(law, first, steps)| {
+        let steps = std::iter::once(first).chain(steps.into_iter().flatten()).collect();
         Plan { law, steps }
     })
 }

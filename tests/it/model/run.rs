@@ -201,7 +201,9 @@ impl Run {
             Act::LateHooks => self.late_hooks(),
             Act::Redeliver => {
                 let again = self.scene.lock().book.stored.values().next_back().cloned();
-                again.into_iter().for_each(|delivery| self.arrives(delivery));
+                if let Some(delivery) = again {
+                    self.arrives(delivery);
+                }
             }
             Act::Pass { seconds } => self.clock.advance(SignedDuration::from_secs(*seconds)),
             Act::Mishaps { at, what, times } => self.scene.lock().mishaps.push((*at, *what, *times)),
@@ -279,7 +281,13 @@ impl Run {
                 drop(stage);
                 return self.changed(fresh, hook);
             }
-            _ => return,
+            Page::Approve
+            | Page::Reject
+            | Page::Play
+            | Page::Cancel
+            | Page::Finish(_)
+            | Page::Remove
+            | Page::Retry => return,
         }
         drop(stage);
         self.changed(index, hook);
@@ -447,8 +455,10 @@ impl Run {
         use countersign::domain::deployment::Status;
         let stage = self.scene.lock();
         let Some(chain) = stage.book.chains.get(&one.id()).cloned() else { return };
+        if one.gone {
+            return;
+        }
         let fits: &[Status] = match one.job {
-            _ if one.gone => return,
             Job::Manual => &[Status::Blocked, Status::Approved],
             Job::Running => &[Status::Released, Status::Bypassed],
             Job::Success => &[Status::Deployed],
@@ -476,10 +486,9 @@ impl Run {
             let who = stage.world.human(said.by);
             (stage.world.law.names(who), who.bot)
         };
-        let stored = stage.book.stored.values().flat_map(|delivery| &delivery.events);
         let told =
             |event: &Event| matches!(event, Event::Commented { comment, .. } if comment.comment == said.id);
-        let heard = stored.into_iter().any(told);
+        let heard = stage.book.stored.values().flat_map(|delivery| &delivery.events).any(told);
         let lied = stage.book.lied.contains(&said.id);
         let dropped = stage.book.refused.contains("talk");
         drop(stage);

@@ -256,8 +256,8 @@ impl World {
         let text: Vec<String> = lines.iter().map(Line::text).collect();
         let text = match manner {
             Manner::Plain => text.join("\n"),
-            Manner::Quoted => text.iter().map(|line| format!("> {line}\n")).collect(),
-            Manner::Code => text.iter().map(|line| format!("`{line}`\n")).collect(),
+            Manner::Quoted => format!("> {}", text.join("\n\n> ")),
+            Manner::Code => format!("`{}`", text.join("`\n\n`")),
         };
         let lines = if manner == Manner::Plain { lines } else { Vec::new() };
         self.say(by, request, text, lines)

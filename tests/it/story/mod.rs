@@ -86,7 +86,8 @@ async fn on_mattermost(
 
 /// Where there is a cluster; where there is none it is said, and under CI it fails.
 mod on_postgres {
-    use super::*;
+    use super::{Database, chat, cluster, github, gitlab, play_in_chat_on, play_on};
+    use std::path::PathBuf;
 
     #[rstest::rstest]
     #[tokio::test]
