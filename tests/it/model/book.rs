@@ -306,7 +306,7 @@ impl Book {
         let mut words = chain.words();
         words.retain(|(by, _)| *by != said.by);
         words.push((said.by, wanted));
-        let filled = is_newest && world.law.approves(world, one, &words);
+        let filled = wanted == Word::Approved && is_newest && world.law.approves(world, one, &words);
         let entries = commit.changes.iter().filter(|change| change.deployment == one.id());
         let entries: Vec<&Entry> = entries.flat_map(|change| &change.entries).collect();
         let recorded = entries.iter().any(|entry| {
