@@ -28,6 +28,7 @@ mod house;
 mod instances;
 mod jobs;
 mod leaks;
+mod model;
 mod outgoing;
 mod people;
 mod siege;

@@ -5,10 +5,13 @@
 //! the forges have of their own are placeholders (`Stage::WORDS`). `steps` knows the sentences, a forge's own
 //! are with its `Stage`. After every act hooks are delivered and the worker runs until nothing is due;
 //! whatever Countersign writes has to be told by the story, or the story fails: silence is asserted too.
+//!
+//! Each story is told on SQLite, and once more on PostgreSQL where there is a cluster.
 
 mod acts;
 mod arrange;
 pub(crate) mod chat;
+mod database;
 pub(crate) mod github;
 pub(crate) mod gitlab;
 mod read;
@@ -17,7 +20,9 @@ pub(crate) mod stage;
 mod steps;
 pub(crate) mod world;
 
+use crate::instances::cluster;
 use chat::Opens;
+use database::Database;
 use read::Story;
 use stage::Stage;
 use std::path::{Path, PathBuf};
@@ -79,15 +84,75 @@ async fn on_mattermost(
     play_in_chat::<gitlab::Stage, chat::OnMattermost>(&path).await;
 }
 
+/// Where there is a cluster; where there is none it is said, and under CI it fails.
+mod on_postgres {
+    use super::{Database, chat, cluster, github, gitlab, play_in_chat_on, play_on};
+    use std::path::PathBuf;
+
+    #[rstest::rstest]
+    #[tokio::test]
+    async fn on_gitlab(
+        #[files("tests/stories/both/*.md")]
+        #[files("tests/stories/gitlab/*.md")]
+        path: PathBuf,
+    ) {
+        let Some(cluster) = cluster() else { return };
+        play_on::<gitlab::Stage>(Database::of_cluster(&cluster).await, &path).await;
+    }
+
+    #[rstest::rstest]
+    #[tokio::test]
+    async fn on_github(
+        #[files("tests/stories/both/*.md")]
+        #[files("tests/stories/github/*.md")]
+        path: PathBuf,
+    ) {
+        let Some(cluster) = cluster() else { return };
+        play_on::<github::Stage>(Database::of_cluster(&cluster).await, &path).await;
+    }
+
+    #[rstest::rstest]
+    #[tokio::test]
+    async fn on_slack(
+        #[files("tests/stories/chats/*.md")]
+        #[files("tests/stories/slack/*.md")]
+        path: PathBuf,
+    ) {
+        let Some(cluster) = cluster() else { return };
+        let database = Database::of_cluster(&cluster).await;
+        play_in_chat_on::<gitlab::Stage, chat::OnSlack>(database, &path).await;
+    }
+
+    #[rstest::rstest]
+    #[tokio::test]
+    async fn on_mattermost(
+        #[files("tests/stories/chats/*.md")]
+        #[files("tests/stories/mattermost/*.md")]
+        path: PathBuf,
+    ) {
+        let Some(cluster) = cluster() else { return };
+        let database = Database::of_cluster(&cluster).await;
+        play_in_chat_on::<gitlab::Stage, chat::OnMattermost>(database, &path).await;
+    }
+}
+
 async fn play<S: Stage>(path: &Path) {
-    let story = read(path);
-    let world = World::<S>::new(story.environments.as_deref(), &story.switches).await;
-    play_in(world, path, &story).await;
+    play_on::<S>(Database::file(), path).await;
 }
 
 async fn play_in_chat<S: Stage, C: Opens>(path: &Path) {
+    play_in_chat_on::<S, C>(Database::file(), path).await;
+}
+
+async fn play_on<S: Stage>(database: Database, path: &Path) {
     let story = read(path);
-    let world = World::<S>::in_chat::<C>(story.environments.as_deref(), &story.switches).await;
+    let world = World::<S>::on(database, story.environments.as_deref(), &story.switches).await;
+    play_in(world, path, &story).await;
+}
+
+async fn play_in_chat_on<S: Stage, C: Opens>(database: Database, path: &Path) {
+    let story = read(path);
+    let world = World::<S>::in_chat_on::<C>(database, story.environments.as_deref(), &story.switches).await;
     play_in(world, path, &story).await;
 }
 
@@ -105,4 +170,5 @@ async fn play_in<S: Stage>(mut world: World<S>, path: &Path, story: &Story) {
     if let Err(why) = world.end().await {
         panic!("{}: at the end: {why}\n\n{}", path.display(), world.scene().await);
     }
+    world.tear_down().await;
 }

@@ -5,6 +5,7 @@ use countersign::cli::wiring::{self, Built};
 use countersign::ports::clock::Clock;
 use countersign::ports::store::Store;
 use countersign::sim::clock::HandClock;
+use countersign::store::postgres::LeaseTime;
 use countersign::web;
 use jiff::Timestamp;
 use std::net::SocketAddr;
@@ -57,7 +58,7 @@ impl Server {
     pub(crate) async fn start_on(listener: TcpListener, text: &str, clock: Arc<dyn Clock>) -> Self {
         let config = countersign::config::parse(text, Path::new("story.toml"), &|_| None).unwrap();
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        let built = wiring::build(&config, clock, &tasks).await.unwrap();
+        let built = wiring::build_by(&config, clock, &tasks, LeaseTime::Caller).await.unwrap();
         let address = listener.local_addr().unwrap();
         tasks.spawn(web::serve(listener, built.router.clone(), stop.clone(), tasks.clone()));
         built.app.start_polling().await.unwrap();

@@ -1,6 +1,7 @@
 //! The world of a story: the twin, the true server against it, and a clock that is moved by hand.
 
 use super::chat::{Chat, Opens};
+use super::database::Database;
 use super::server::{Server, StoryClock};
 use super::stage::{Said, Stage, Switches};
 use countersign::domain::id::{DeploymentId, ForgeName, Native, ProjectId};
@@ -11,7 +12,6 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
-use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 const START: &str = "2026-11-21T08:00:00Z";
@@ -51,28 +51,45 @@ pub(crate) struct World<S> {
     /// The worker runs after every act.
     pub(crate) works: bool,
     pub(crate) chat: Option<Chat>,
-    folder: TempDir,
+    database: Database,
 }
 
 impl<S: Stage> World<S> {
     /// With these `[[environment]]` tables, in which placeholders are filled; two maintainers without.
     pub(crate) async fn new(environments: Option<&str>, switches: &Switches) -> Self {
+        Self::on(Database::file(), environments, switches).await
+    }
+
+    /// The same on a database.
+    pub(crate) async fn on(database: Database, environments: Option<&str>, switches: &Switches) -> Self {
         let clock = HandClock::at(START.parse().unwrap());
-        Self::at(clock, None, environments.unwrap_or(ENVIRONMENTS), switches).await
+        Self::at(clock, (database, None), environments.unwrap_or(ENVIRONMENTS), switches).await
     }
 
     /// Beside a chat, in whose channel everything is announced.
     pub(crate) async fn in_chat<C: Opens>(environments: Option<&str>, switches: &Switches) -> Self {
+        Self::in_chat_on::<C>(Database::file(), environments, switches).await
+    }
+
+    /// The same on a database.
+    pub(crate) async fn in_chat_on<C: Opens>(
+        database: Database,
+        environments: Option<&str>,
+        switches: &Switches,
+    ) -> Self {
         let clock = HandClock::at(START.parse().unwrap());
         let chat = Chat::new(C::open(&clock, switches).await);
         let notified = format!("{ENVIRONMENTS}notify = [\"{{channel}}\"]\n");
-        Self::at(clock, Some(chat), environments.unwrap_or(&notified), switches).await
+        Self::at(clock, (database, Some(chat)), environments.unwrap_or(&notified), switches).await
     }
 
-    async fn at(clock: HandClock, chat: Option<Chat>, environments: &str, switches: &Switches) -> Self {
+    async fn at(
+        clock: HandClock,
+        (database, chat): (Database, Option<Chat>),
+        environments: &str,
+        switches: &Switches,
+    ) -> Self {
         let mut stage = S::open(&clock, switches).await;
-        let folder = tempfile::tempdir().unwrap();
-        let database = folder.path().join("story.db");
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let tables = chat.as_ref().map(|chat| chat.stage.tables(S::FORGE, address)).unwrap_or_default();
@@ -83,8 +100,8 @@ impl<S: Stage> World<S> {
         let environments = chat.as_ref().map_or(environments.clone(), |chat| chat.stage.fill(&environments));
         let config = format!(
             "[server]\nlisten = \"{address}\"\npublic_url = \"http://{address}\"\n\
-             [store]\nurl = \"sqlite:{}\"\n{}{tables}{}",
-            database.display(),
+             [store]\nurl = \"{}\"\n{}{tables}{}",
+            database.url(),
             stage.table(),
             environments,
         );
@@ -103,7 +120,7 @@ impl<S: Stage> World<S> {
             last_comment: None,
             hooks_arrive: true,
             read: BTreeSet::new(),
-            folder,
+            database,
         }
     }
 
@@ -125,7 +142,15 @@ impl<S: Stage> World<S> {
 
     /// The database file.
     pub(crate) fn database(&self) -> std::path::PathBuf {
-        self.folder.path().join("story.db")
+        self.database.path()
+    }
+
+    /// Ends it all, and leaves nothing in the cluster.
+    pub(crate) async fn tear_down(self) {
+        if let Some(server) = self.server {
+            server.stop().await;
+        }
+        self.database.tear_down().await;
     }
 
     /// The store of the running server.
