@@ -57,7 +57,7 @@ pub async fn migrate(url: &str) -> Result<i64, OpenError> {
 
 /// At the start of the only process: nobody holds a lease any more. What was begun may still arrive in the world,
 /// so the next attempt waits until `$1`.
-pub(super) const FREE: &str = "UPDATE job SET run_at = $1, lease_token = NULL, lease_until = NULL \
+pub(super) const FREE: &str = "UPDATE job INDEXED BY job_leased SET run_at = $1, lease_token = NULL, lease_until = NULL \
     WHERE lease_until IS NOT NULL AND NOT dead";
 
 /// The lock proves that no other process works, so a crashed one's jobs need not wait for their leases.

@@ -152,6 +152,10 @@ watched! {
     projects(forge: &ForgeName) -> Vec<KnownProject>;
     save_project(forge: &ForgeName, project: &KnownProject) -> ();
     ledger(id: &DeploymentId) -> Vec<Sealed>;
+    environments(forge: &ForgeName, project: ProjectId, limit: u32) -> Vec<String>;
+    newest_open(forge: &ForgeName, project: ProjectId, limit: u32) -> Vec<Deployment>;
+    ahead_of(forge: &ForgeName, project: ProjectId, order: i64) -> Vec<DeploymentId>;
+    ledger_after(after: Option<(&DeploymentId, i64)>, limit: u32) -> Vec<(DeploymentId, Sealed)>;
     ledger_ids(after: Option<&DeploymentId>, limit: u32) -> Vec<DeploymentId>;
     forget_deliveries(before: Timestamp) -> u64;
     ready() -> ();

@@ -20,7 +20,7 @@ async fn instances_that_start_together_find_one_schema() {
         let url = house.url().to_owned();
         starting.spawn(async move { migrate(&url).await.unwrap() });
     }
-    assert_eq!(starting.join_all().await, [2; 4]);
+    assert_eq!(starting.join_all().await, [3; 4]);
     assert_eq!(house.open().await.ready().await, Ok(()));
     house.tear_down().await;
 }
