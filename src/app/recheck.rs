@@ -39,6 +39,14 @@ const LOOKS_AT_ONCE: usize = 100;
 /// Deliveries are remembered this long, for duplicates.
 const REMEMBER: SignedDuration = SignedDuration::from_hours(24 * 30);
 
+/// A deployment that waits, as a list says, and that can't be read now: nothing is known of it but this.
+pub struct Unread {
+    /// For which environment.
+    pub environment: String,
+    /// Why it can't be read.
+    pub failure: Failure,
+}
+
 impl App {
     /// The periodic jobs of every forge; writing them twice is harmless.
     pub async fn start_polling(&self) -> Result<(), Stopped> {
@@ -111,6 +119,7 @@ impl App {
     async fn look_at_open(&self, task: &Task, forge: &ForgeName) -> Result<(), Stopped> {
         let poll = self.desk(forge)?.poll;
         let now = self.clock.now();
+        self.store.forget_deliveries(now - REMEMBER).await?;
         let deployments = self.store.watched(forge).await?.into_iter();
         let rooms = self.store.watched_rooms(forge).await?.into_iter();
         let looks = deployments.map(|deployment| Look::Deployment { deployment });
@@ -118,9 +127,7 @@ impl App {
         self.write_looks(forge, looks.collect(), now).await?;
         let mut commit = Commit::at(now);
         commit.finish = Some(Finish::Again(task.lease().clone(), now + poll));
-        self.store.commit(commit).await?;
-        self.store.forget_deliveries(now - REMEMBER).await?;
-        Ok(())
+        Ok(self.store.commit(commit).await?)
     }
 
     /// Writes single jobs, some at once. Each has its mark, so that one that is written twice is one.
@@ -241,11 +248,11 @@ impl App {
     }
 
     /// Lists what waits in a project, opens what is new, and looks at what waits no longer.
-    pub async fn look_at_project(&self, desk: &Desk, project: &Project) -> Result<(), Stopped> {
+    pub async fn look_at_project(&self, desk: &Desk, project: &Project) -> Result<Vec<Unread>, Stopped> {
         let forge = desk.forge.name();
         let now = self.clock.now();
         if self.policies.of_project(forge, &project.path).is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let known = self.store.projects(forge).await?.into_iter().find(|known| known.id == project.id);
         let first = known.as_ref().and_then(|known| known.looked_at).is_none_or(|at| at + DOWNTIME <= now);
@@ -255,11 +262,12 @@ impl App {
             Err(failure) => return Err(failure.into()),
         };
         self.look_at_missing(desk, project, &waiting).await?;
-        self.open_new(desk, project, waiting, first).await?;
+        let unread = self.open_new(desk, project, waiting, first).await?;
         let active_at = known.and_then(|known| known.active_at);
         let looked =
             KnownProject { id: project.id, path: project.path.clone(), active_at, looked_at: Some(now) };
-        Ok(self.store.save_project(forge, &looked).await?)
+        self.store.save_project(forge, &looked).await?;
+        Ok(unread)
     }
 
     /// Deployments that we hold for waiting and that the forge no longer lists.
@@ -286,13 +294,13 @@ impl App {
         project: &Project,
         waiting: Vec<Sighting>,
         first: bool,
-    ) -> Result<(), Stopped> {
+    ) -> Result<Vec<Unread>, Stopped> {
         let forge = desk.forge.name();
         let now = self.clock.now();
         let newest = newest_runs(&waiting);
         let open: BTreeSet<DeploymentId> =
             self.store.open(forge, project.id).await?.into_iter().map(|(_, id)| id).collect();
-        let mut silent = Vec::new();
+        let (mut silent, mut unread) = (Vec::new(), Vec::new());
         for sighting in waiting {
             if open.contains(&DeploymentId::new(forge, project.id, &sighting.native))
                 || self.policies.find(forge, &project.path, &sighting.environment).is_none()
@@ -313,6 +321,7 @@ impl App {
                     // One that can't be read doesn't hide the others.
                     Err(failure @ (Failure::Unreadable(_) | Failure::NotFound | Failure::Refused(_))) => {
                         tracing::warn!(project = project.path, native = %sighting.native, %failure, "not opened");
+                        unread.push(Unread { environment: sighting.environment, failure });
                     }
                     Err(failure) => return Err(failure.into()),
                 }
@@ -321,7 +330,8 @@ impl App {
             }
         }
         silent.reverse();
-        self.open_silently(desk, project, &silent).await
+        self.open_silently(desk, project, &silent).await?;
+        Ok(unread)
     }
 
     /// The identity under which we hold what a list shows: that of its newest round.
@@ -375,8 +385,9 @@ impl App {
     /// Since when comments of a conversation may concern us.
     async fn first_blocked(&self, at: &Conversation) -> Result<Timestamp, Stopped> {
         let here = self.store.deployments_in(at, super::commands::MOST_SHOWN).await?;
-        let open = here.iter().filter(|d| !d.status.is_final()).map(|d| d.description.blocked_at).min();
-        Ok(open.unwrap_or_else(|| self.clock.now()))
+        // Those that have ended count, too: somebody may have spoken of them before, and was not heard.
+        let first = here.iter().map(|d| d.description.blocked_at).min();
+        Ok(first.unwrap_or_else(|| self.clock.now()))
     }
 }
 

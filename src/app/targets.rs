@@ -4,7 +4,7 @@ use super::commands::{Here, MOST_SHOWN, Speaker};
 use super::{App, Desk, Stopped};
 use crate::app::open::Told;
 use crate::domain::card::newest_run;
-use crate::domain::chat::ChannelId;
+use crate::domain::chat::{Channel, ChannelId};
 use crate::domain::command::{Command, Resolved, Target, TargetError, Verb};
 use crate::domain::deployment::{Deployment, Description};
 use crate::domain::id::{ChatName, ForgeName, Native, ProjectId};
@@ -21,6 +21,8 @@ const MOST_NAMES: u32 = 200;
 pub struct Stage {
     /// Those of this conversation, newest first.
     here: Vec<Deployment>,
+    /// Names under which the channel is configured to be told of deployments; none in a conversation of a forge.
+    told_as: BTreeSet<Channel>,
     /// Names of all environments of the project that we know.
     environments: Vec<String>,
     /// What the card has shown.
@@ -42,10 +44,10 @@ pub enum Chosen {
 impl App {
     /// What stands on this conversation's stage.
     pub async fn stage(&self, desk: &Desk, speaker: &Speaker) -> Result<Stage, Stopped> {
-        let (here, room) = match &speaker.here {
+        let (here, room, told_as) = match &speaker.here {
             Here::Conversation(conversation) => {
                 let here = self.store.deployments_in(conversation, MOST_SHOWN).await?;
-                (here, self.store.room(conversation).await?)
+                (here, self.store.room(conversation).await?, BTreeSet::new())
             }
             Here::Channel { chat, channel } => {
                 self.announced_in((chat, channel), desk.forge.name(), speaker.project.id).await?
@@ -56,16 +58,17 @@ impl App {
         environments.extend(here.iter().map(|d| d.description.environment.clone()));
         environments.sort_unstable();
         environments.dedup();
-        Ok(Stage { here, environments, room, listed: BTreeMap::new(), looked: false })
+        Ok(Stage { here, told_as, environments, room, listed: BTreeMap::new(), looked: false })
     }
 
-    /// Deployments of a project that were announced in a channel, and since when each is shown there.
+    /// Deployments of a project that were announced in a channel, since when each is shown there, and the channel's
+    /// configured names.
     async fn announced_in(
         &self,
         (chat, channel): (&ChatName, &ChannelId),
         forge: &ForgeName,
         project: ProjectId,
-    ) -> Result<(Vec<Deployment>, Room), Stopped> {
+    ) -> Result<(Vec<Deployment>, Room, BTreeSet<Channel>), Stopped> {
         let (mut here, mut room, mut names) = (Vec::<Deployment>::new(), Room::default(), BTreeSet::new());
         let mut known = BTreeSet::new();
         for posting in self.store.postings_in(chat, channel, MOST_SHOWN).await? {
@@ -83,14 +86,12 @@ impl App {
         }
         // What is to be told here and isn't yet: a name may mean it.
         for deployment in self.store.newest_open(forge, project, MOST_NAMES).await? {
-            let notify = deployment.description.notify.as_ref();
-            let told_here = notify.is_some_and(|notify| notify.channels.iter().any(|c| names.contains(c)));
-            if told_here && known.insert(deployment.id().clone()) {
+            if is_told(&deployment, &names) && known.insert(deployment.id().clone()) {
                 here.push(deployment);
             }
         }
         here.sort_by_key(|d| std::cmp::Reverse(d.age()));
-        Ok((here, room))
+        Ok((here, room, names))
     }
 
     /// Finds what a command means. If nothing here fits, the project is looked at once: a hook may have
@@ -106,6 +107,7 @@ impl App {
             return Ok((Chosen::Say(help::help(&speaker.spelling)), None));
         }
         let first = self.match_target(desk, speaker, stage, command).await?;
+        let mut unread = Vec::new();
         if let (Chosen::These(targets), _) = &first {
             if !command.verb.decides() || command_names_a_number(command) {
                 return Ok(first);
@@ -119,12 +121,31 @@ impl App {
         } else {
             // Its present path: the one that we know may be of the time before a move to stricter rules.
             let project = self.project_of(desk, speaker.project.id).await?;
-            self.look_at_project(desk, &project).await?;
+            unread = self.look_at_project(desk, &project).await?;
             stage.looked = true;
         }
         let (listed, looked) = (std::mem::take(&mut stage.listed), stage.looked);
         *stage = Stage { listed, looked, ..self.stage(desk, speaker).await? };
-        self.match_target(desk, speaker, stage, command).await
+        self.add_listed(desk, speaker, stage).await?;
+        let found = self.match_target(desk, speaker, stage, command).await?;
+        // It may mean what waits and can't be read: that nothing of that name does would be a lie.
+        match (&found.0, unread.into_iter().find(|unread| may_mean(command, &unread.environment, desk))) {
+            (Chosen::Say(_), Some(unread)) => Err(unread.failure.into()),
+            (Chosen::These(_) | Chosen::Say(_), _) => Ok(found),
+        }
+    }
+
+    /// What was listed just now is known in a channel that is to be told of it, however much has come since.
+    async fn add_listed(&self, desk: &Desk, speaker: &Speaker, stage: &mut Stage) -> Result<(), Stopped> {
+        for native in stage.listed.keys() {
+            let Some(listed) = self.newest_round(desk, speaker.project.id, native).await? else { continue };
+            let is_new = stage.here.iter().all(|known| known.id() != listed.id());
+            if is_new && is_told(&listed, &stage.told_as) {
+                stage.here.push(listed);
+            }
+        }
+        stage.here.sort_by_key(|d| std::cmp::Reverse(d.age()));
+        Ok(())
     }
 
     /// Lists what waits for these environments right now, and opens what we had not heard of: a name
@@ -209,6 +230,20 @@ impl App {
             Some(deployment) => Chosen::These(vec![deployment]),
             None => Chosen::Say(answer::unknown_number(number)),
         })
+    }
+}
+
+/// Whether a deployment is to be told in a channel of these names.
+fn is_told(deployment: &Deployment, names: &BTreeSet<Channel>) -> bool {
+    let notify = deployment.description.notify.as_ref();
+    notify.is_some_and(|notify| notify.channels.iter().any(|channel| names.contains(channel)))
+}
+
+/// Whether a command could be about this environment, if that were all there is.
+fn may_mean(command: &Command, environment: &str, desk: &Desk) -> bool {
+    match command.resolve(&[environment], desk.ways.exact_case) {
+        Ok(Resolved { target, .. }) => !matches!(target, Target::Number(_)),
+        Err(_) => false,
     }
 }
 

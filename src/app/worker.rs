@@ -94,7 +94,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A worker over these use cases; `wake` is told whenever a job may have become due.
+    /// A worker over these use cases; `wake` is told of what comes from outside.
     pub fn new(app: App, wake: Arc<Notify>) -> Self {
         Self { app, wake, ended: Arc::default() }
     }
@@ -104,9 +104,9 @@ impl Worker {
         let tracker = TaskTracker::new();
         let places = Arc::new(Semaphore::new(CONCURRENT as usize));
         while !stop.is_cancelled() {
-            let looked = Instant::now();
+            let (looked, now) = (Instant::now(), self.app.clock.now());
             let free = u32::try_from(places.available_permits()).unwrap_or(CONCURRENT);
-            let leased = if free == 0 { Vec::new() } else { self.lease(free).await };
+            let leased = if free == 0 { Vec::new() } else { self.lease(now, free).await };
             let idle = leased.is_empty();
             for job in leased {
                 let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
@@ -118,7 +118,7 @@ impl Worker {
                 });
             }
             if idle {
-                self.rest(looked, &stop).await;
+                self.rest(looked, now, &stop).await;
             }
         }
         tracker.close();
@@ -130,7 +130,7 @@ impl Worker {
     pub async fn run_until_idle(&self) -> usize {
         let mut ran = 0;
         loop {
-            let leased = self.lease(CONCURRENT).await;
+            let leased = self.lease(self.app.clock.now(), CONCURRENT).await;
             if leased.is_empty() {
                 return ran;
             }
@@ -145,8 +145,8 @@ impl Worker {
         }
     }
 
-    async fn lease(&self, limit: u32) -> Vec<LeasedJob> {
-        match self.app.store.lease(self.app.clock.now(), LEASE, limit).await {
+    async fn lease(&self, now: Timestamp, limit: u32) -> Vec<LeasedJob> {
+        match self.app.store.lease(now, LEASE, limit).await {
             Ok(jobs) => jobs,
             Err(error) => {
                 tracing::error!(%error, "leasing jobs");
@@ -155,9 +155,8 @@ impl Worker {
         }
     }
 
-    /// Until woken, or until the next job is due.
-    async fn rest(&self, looked: Instant, stop: &CancellationToken) {
-        let now = self.app.clock.now();
+    /// After a look at this time that found nothing: until woken, or until the next job is due.
+    async fn rest(&self, looked: Instant, now: Timestamp, stop: &CancellationToken) {
         let until = match self.app.store.next_due(now).await {
             Ok(Some(due)) => Duration::try_from(due.duration_since(now)).unwrap_or_default().min(IDLE),
             Ok(None) | Err(_) => IDLE,

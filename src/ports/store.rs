@@ -476,7 +476,7 @@ pub trait Store: Postings {
         forge: &ForgeName,
         project: ProjectId,
     ) -> Result<Vec<(i64, DeploymentId)>, StoreError>;
-    /// The newest non-final deployments of a project, at most `limit`, newest first.
+    /// The newest deployments of a project that are neither final nor superseded, at most `limit`, newest first.
     async fn newest_open(
         &self,
         forge: &ForgeName,

@@ -130,7 +130,7 @@ pub(super) mod deployment {
     pub(crate) const WATCHED_ROOMS: &str = "SELECT DISTINCT conversation FROM deployment \
         WHERE forge = $1 AND NOT final AND NOT superseded AND conversation IS NOT NULL ORDER BY conversation";
     pub(crate) const CHAINS_OPEN: &str = chains!(
-        "SELECT id, age, number FROM deployment WHERE forge = $1 AND project = $2 AND NOT final \
+        "SELECT id, age, number FROM deployment WHERE forge = $1 AND project = $2 AND NOT final AND NOT superseded \
          ORDER BY age DESC, number DESC, id DESC LIMIT $3"
     );
     /// Those that are superseded stay open until the forge ends them, which it may never do: they aren't looked at.
