@@ -2,6 +2,7 @@
 
 use super::Web;
 use super::error::Refused;
+use crate::ports::store::Backlog;
 use axum::Json;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
@@ -15,8 +16,8 @@ use tokio::time::Instant;
 /// The format that Prometheus' client library writes.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// The store is probed at most this often.
-const PROBE_EVERY: Duration = Duration::from_millis(500);
+/// The store is asked at most this often how it is and what waits in it.
+pub(super) const ASK_EVERY: Duration = Duration::from_millis(500);
 
 /// Whether the worker runs.
 #[derive(Debug, Default)]
@@ -55,7 +56,7 @@ pub(super) async fn alive() -> Response {
 }
 
 pub(super) async fn ready(State(web): State<Arc<Web>>) -> Result<Response, Refused> {
-    if !web.probe.store_is_ready(&web).await {
+    if !web.is_ready.get(store_is_ready(&web)).await {
         return Err(Refused::StoreFailed);
     }
     if !web.pulse.beats() {
@@ -64,34 +65,50 @@ pub(super) async fn ready(State(web): State<Arc<Web>>) -> Result<Response, Refus
     Ok(Json(Well { status: "ready" }).into_response())
 }
 
-/// What the store said last. Everybody may ask, and each probe is a write before which deliveries wait.
-#[derive(Debug, Default)]
-pub(super) struct Probe(tokio::sync::Mutex<Option<(Instant, bool)>>);
+/// What the store said last. Everybody may ask us, and deliveries wait while the store is asked: so one asks for all.
+#[derive(Debug)]
+pub(super) struct Lately<T> {
+    every: Duration,
+    last: tokio::sync::Mutex<Option<(Instant, T)>>,
+}
 
-impl Probe {
-    async fn store_is_ready(&self, web: &Web) -> bool {
-        let mut last = self.0.lock().await;
-        if let Some((at, ready)) = *last
-            && at.elapsed() < PROBE_EVERY
+impl<T: Clone> Lately<T> {
+    pub(super) fn new(every: Duration) -> Self {
+        Self { every, last: tokio::sync::Mutex::default() }
+    }
+
+    async fn get(&self, ask: impl Future<Output = T>) -> T {
+        let mut last = self.last.lock().await;
+        if let Some((at, said)) = &*last
+            && at.elapsed() < self.every
         {
-            return ready;
+            return said.clone();
         }
-        let ready = web.app.store.ready().await;
-        if let Err(error) = &ready {
-            tracing::error!(%error, "the store isn't ready");
-        }
-        *last = Some((Instant::now(), ready.is_ok()));
-        ready.is_ok()
+        let said = ask.await;
+        *last = Some((Instant::now(), said.clone()));
+        said
     }
 }
 
-pub(super) async fn metrics(State(web): State<Arc<Web>>) -> Result<Response, Refused> {
-    let (app, now) = (&web.app, web.app.clock.now());
-    let backlog = app.store.backlog(now).await;
+async fn store_is_ready(web: &Web) -> bool {
+    let ready = web.app.store.ready().await;
+    if let Err(error) = &ready {
+        tracing::error!(%error, "the store isn't ready");
+    }
+    ready.is_ok()
+}
+
+async fn backlog(web: &Web) -> Option<Backlog> {
+    let backlog = web.app.store.backlog(web.app.clock.now()).await;
     if let Err(error) = &backlog {
         tracing::error!(%error, "counting jobs");
     }
-    let text = app.figures.text(backlog.ok().as_ref(), web.pulse.beats(), now);
+    backlog.ok()
+}
+
+pub(super) async fn metrics(State(web): State<Arc<Web>>) -> Result<Response, Refused> {
+    let backlog = web.backlog.get(backlog(&web)).await;
+    let text = web.app.figures.text(backlog.as_ref(), web.pulse.beats(), web.app.clock.now());
     let text = text.ok_or(Refused::StoreFailed)?;
     Ok(([(CONTENT_TYPE, OPEN_METRICS)], text).into_response())
 }
@@ -137,5 +154,37 @@ impl Arrival {
             Self::Limited => "limited",
             Self::NotStored => "not_stored",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicUsize;
+    use tokio_util::task::TaskTracker;
+
+    /// How often the store was asked for 100 who asked at once.
+    async fn asked(every: Duration) -> usize {
+        let lately = Arc::new((Lately::new(every), AtomicUsize::new(0)));
+        let tasks = TaskTracker::new();
+        for _ in 0..100 {
+            let lately = Arc::clone(&lately);
+            tasks.spawn(async move {
+                let ask = async {
+                    tokio::task::yield_now().await;
+                    lately.1.fetch_add(1, Ordering::Relaxed)
+                };
+                lately.0.get(ask).await
+            });
+        }
+        tasks.close();
+        tasks.wait().await;
+        lately.1.load(Ordering::Relaxed)
+    }
+
+    #[tokio::test]
+    async fn for_many_who_ask_at_once_one_asks_the_store_and_later_another() {
+        assert_eq!(asked(Duration::from_hours(1)).await, 1);
+        assert_eq!(asked(Duration::ZERO).await, 100);
     }
 }

@@ -18,7 +18,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use std::pin::Pin;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// What became of a delivery that wasn't refused.
 #[derive(Serialize)]
@@ -63,11 +63,7 @@ pub(super) async fn receive(
     if !web.sources.contains_key(&name) {
         return Err(Refused::NoSuchHook);
     }
-    let taken = match visit {
-        Ok(visit) => web.take(&name, request, visit).await,
-        Err(limited) => Err(limited),
-    };
-    let (answer, arrival) = match taken {
+    let (answer, arrival) = match web.take(&name, request, visit).await {
         Ok((answer, arrival)) => (Ok(answer.into_response()), arrival),
         Err(refused) => {
             let arrival = Arrival::from(&refused);
@@ -92,11 +88,13 @@ impl Web {
     ) -> Result<(Answer, Arrival), Refused> {
         let inbound = self.sources.get(name).ok_or(Refused::NoSuchHook)?;
         let (parts, body) = request.into_parts();
-        let headers = raw(&parts.headers);
+        let announced = announced(&parts.headers);
+        visit.may_send(announced).await?;
         let largest = self.limits.largest.min(inbound.largest());
         let limits = BodyLimits { largest, ..self.limits };
-        let body = self.read(&parts.headers, body, limits).await?;
-        let raw = RawDelivery { headers: &headers, body: &body };
+        let body = self.read(announced.unwrap_or_default(), body, limits).await?;
+        let headers = raw(&parts.headers);
+        let raw = RawDelivery { headers: &headers, body: &body.bytes };
         let _served = parts.extensions.get().map(Guest::served);
         let taken = self.app.take(name, inbound.as_ref(), raw).await;
         if is_proof(&taken) {
@@ -124,9 +122,7 @@ impl Web {
     }
 
     /// The whole body, within its limits of size and time.
-    async fn read(&self, headers: &HeaderMap, body: Body, limits: BodyLimits) -> Result<Bytes, Refused> {
-        let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-        let announced: usize = announced.unwrap_or_default();
+    async fn read(&self, announced: usize, body: Body, limits: BodyLimits) -> Result<Whole<'_>, Refused> {
         if announced > limits.largest {
             return Err(Refused::TooLarge(limits.largest));
         }
@@ -145,23 +141,33 @@ fn is_proof(taken: &Result<Taken, NotTaken>) -> bool {
     }
 }
 
+fn announced(headers: &HeaderMap) -> Option<usize> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
 /// Headers as they came: names in lower case, in order, duplicates kept.
 fn raw(headers: &HeaderMap) -> Vec<(String, Vec<u8>)> {
     headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect()
 }
 
-/// Counts what really comes, whatever was announced. What is large waits for room, piece by piece, so that senders
-/// who have proved nothing yet can neither fill the memory nor keep others out with what they only announce. What comes
-/// in one frame isn't copied.
+/// A whole body, and the room that it takes while it is there.
+struct Whole<'a> {
+    bytes: Bytes,
+    _room: Option<SemaphorePermit<'a>>,
+}
+
+/// Counts what really comes, whatever was announced. What is large takes room, piece by piece, so that senders who have
+/// proved nothing yet can neither fill the memory nor keep others out with what they only announce. What comes in one
+/// frame isn't copied.
 async fn collect(
     mut body: Body,
     announced: usize,
     limits: BodyLimits,
     room: &Semaphore,
-) -> Result<Bytes, Refused> {
+) -> Result<Whole<'_>, Refused> {
     let mut first = Bytes::new();
     let mut whole = Vec::new();
-    let mut held = Vec::new();
+    let mut held = None;
     while let Some(frame) =
         std::future::poll_fn(|context| axum::body::HttpBody::poll_frame(Pin::new(&mut body), context)).await
     {
@@ -170,9 +176,7 @@ async fn collect(
         if length > limits.largest {
             return Err(Refused::TooLarge(limits.largest));
         }
-        for _ in held.len()..length.saturating_sub(limits.small).div_ceil(PIECE) {
-            held.push(room.acquire().await.map_err(|_| Refused::NotStored)?);
-        }
+        make_room(&mut held, length.saturating_sub(limits.small).div_ceil(PIECE), room).await?;
         if first.is_empty() && whole.is_empty() {
             first = data;
             continue;
@@ -184,7 +188,23 @@ async fn collect(
         }
         whole.extend_from_slice(&data);
     }
-    Ok(if whole.is_empty() { first } else { Bytes::from(whole) })
+    Ok(Whole { bytes: if whole.is_empty() { first } else { Bytes::from(whole) }, _room: held })
+}
+
+/// So many pieces in all. Only the first is waited for: who holds some and waits for more could wait for others who do
+/// the same.
+async fn make_room<'a>(
+    held: &mut Option<SemaphorePermit<'a>>,
+    pieces: usize,
+    room: &'a Semaphore,
+) -> Result<(), Refused> {
+    while held.as_ref().map_or(0, SemaphorePermit::num_permits) < pieces {
+        match held {
+            None => *held = Some(room.acquire().await.map_err(|_| Refused::NotStored)?),
+            Some(held) => held.merge(room.try_acquire().map_err(|_| Refused::NotStored)?),
+        }
+    }
+    Ok(())
 }
 
 impl From<&Refused> for Arrival {

@@ -24,6 +24,7 @@ pub use strangers::StrangerLimits;
 
 use crate::app::App;
 use crate::ports::inbound::Inbound;
+use crate::ports::store::Backlog;
 use axum::Router;
 use axum::http::HeaderValue;
 use axum::http::header::{
@@ -33,7 +34,7 @@ use axum::middleware::map_response;
 use axum::response::Response;
 use axum::routing::{get, post};
 use error::Refused;
-use health::Probe;
+use health::{ASK_EVERY, Lately};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,7 +55,8 @@ pub struct BodyLimits {
     pub largest: usize,
     /// What is larger than this, in bytes, takes of the room for large bodies.
     pub small: usize,
-    /// Room for what is large of all bodies together, in bytes.
+    /// Room for what is large of all bodies together, in bytes. With what is small of a body on each connection it has
+    /// to fit into the memory of a small machine (`fly.toml`).
     pub room: usize,
     /// Time for a whole body to arrive.
     pub time: Duration,
@@ -63,7 +65,7 @@ pub struct BodyLimits {
 impl Default for BodyLimits {
     fn default() -> Self {
         let largest = 25 * 1024 * 1024;
-        Self { largest, small: 256 * 1024, room: 8 * largest, time: Duration::from_secs(10) }
+        Self { largest, small: 32 * 1024, room: 64 * 1024 * 1024, time: Duration::from_secs(10) }
     }
 }
 
@@ -77,7 +79,8 @@ pub struct Web {
     /// One permit for each piece.
     room: Semaphore,
     strangers: Strangers,
-    probe: Probe,
+    is_ready: Lately<bool>,
+    backlog: Lately<Option<Backlog>>,
 }
 
 impl Web {
@@ -86,7 +89,8 @@ impl Web {
         let limits = BodyLimits::default();
         let room = Semaphore::new(limits.room / PIECE);
         let strangers = Strangers::new(StrangerLimits::default());
-        Self { app, sources, wake, pulse, limits, room, strangers, probe: Probe::default() }
+        let (is_ready, backlog) = (Lately::new(ASK_EVERY), Lately::new(ASK_EVERY));
+        Self { app, sources, wake, pulse, limits, room, strangers, is_ready, backlog }
     }
 
     /// The same with other limits.

@@ -4,13 +4,15 @@ use super::*;
 use jiff::SignedDuration;
 use rstest::rstest;
 
-/// All of a test's addresses are this machine's own, so they have to be limited like others.
+/// All of a test's addresses are this machine's own, so they have to be limited like others. Nobody gets a turn.
 const STRICT: StrangerLimits = StrangerLimits {
     burst: 5,
     every: SignedDuration::from_secs(3600),
     trust: SignedDuration::from_hours(24),
     sources: 64,
     inside: true,
+    turn: Duration::from_hours(1),
+    patience: Duration::ZERO,
 };
 
 const MALLORY: u8 = 9;
@@ -116,10 +118,91 @@ async fn a_store_that_cant_write_makes_nobody_a_stranger() {
     assert_eq!(statuses(&house, FORGE, &good(), 9).await, [503; 9]);
 }
 
-/// At the start nobody has proved anything, and somebody floods from the forge's own address: the forge is
-/// refused like everybody there, until time has brought a try back.
+/// Bodies that stall count from their beginning.
 #[tokio::test]
-async fn a_forge_behind_a_flooded_address_comes_through_when_time_has_passed() {
+async fn requests_at_once_are_limited_like_those_one_by_one() {
+    let house = strict().await;
+    let (mut begun, mut streams) = (0, Vec::new());
+    for _ in 0..200 {
+        let mut stream = house.connect_from(MALLORY).await;
+        let head = good().without_token().with("expect", "100-continue").announcing(9_000).body("");
+        stream.write_all(&head.bytes()).await.unwrap();
+        let mut answer = [0; 25];
+        stream.read_exact(&mut answer).await.unwrap();
+        begun += usize::from(answer.starts_with(b"HTTP/1.1 100"));
+        streams.push(stream);
+    }
+    assert_eq!(begun, 5);
+}
+
+/// Three requests a second come from the forge's own address, and none of its proofs is remembered.
+#[tokio::test]
+async fn strangers_with_the_forges_address_dont_silence_it() {
+    let limits = StrangerLimits {
+        every: SignedDuration::from_secs(1),
+        trust: SignedDuration::ZERO,
+        turn: Duration::from_millis(1),
+        patience: Duration::from_mins(1),
+        ..STRICT
+    };
+    let house = house_within(Bounds { strangers: limits, ..Bounds::default() }).await;
+    for second in 0..60 {
+        house.clock.moved.fetch_add(1, Ordering::Relaxed);
+        statuses(&house, FORGE, &good().without_token(), 3).await;
+        let answer = house.send_from(FORGE, &delivery(second)).await;
+        assert_eq!(answer.status, 202, "{second}: {answer:?}");
+    }
+}
+
+/// Bodies that stall hold no turn.
+#[tokio::test]
+async fn strangers_who_stall_above_the_limit_dont_silence_the_forge() {
+    let limits = StrangerLimits { burst: 0, inside: true, ..StrangerLimits::default() };
+    let house = house_within(Bounds { strangers: limits, ..Bounds::default() }).await;
+    let mut slow = Vec::new();
+    for _ in 0..20 {
+        let mut stream = house.connect_from(FORGE).await;
+        stream.write_all(&good().announcing(9_000).bytes()).await.unwrap();
+        slow.push(stream);
+    }
+    let mut tries = 1;
+    while house.send_from(FORGE, &good()).await.status != 202 {
+        tries += 1;
+        assert!(tries < 100, "it never came through");
+    }
+}
+
+/// At the start nobody has proved anything, and a flood comes from the forge's own address.
+#[tokio::test]
+async fn a_forge_that_sends_again_comes_through_a_flood_from_its_own_address() {
+    let limits = StrangerLimits { burst: 0, inside: true, ..StrangerLimits::default() };
+    let house = Arc::new(house_within(Bounds { strangers: limits, ..Bounds::default() }).await);
+    let (flood, halt) = (TaskTracker::new(), CancellationToken::new());
+    for _ in 0..64 {
+        let (house, halt) = (Arc::clone(&house), halt.clone());
+        flood.spawn(halt.run_until_cancelled_owned(async move {
+            loop {
+                house.send_from(FORGE, &good().signed(now(), b"{}")).await;
+            }
+        }));
+    }
+    let mut tries = 1;
+    while house.send_from(FORGE, &delivery(0)).await.status != 202 {
+        tries += 1;
+        assert!(tries < 100, "it never came through");
+    }
+    for number in 1..20 {
+        let answer = house.send_from(FORGE, &delivery(number)).await;
+        assert_eq!(answer.status, 202, "once it is known it is always heard: {answer:?}");
+    }
+    halt.cancel();
+    flood.close();
+    flood.wait().await;
+}
+
+/// Above the limit only small bodies get a turn: what is large has to wait until time has brought a try back.
+#[tokio::test]
+async fn what_gets_no_turn_behind_a_flooded_address_comes_through_when_time_has_passed() {
     let house = strict().await;
     statuses(&house, FORGE, &good().without_token(), 50).await;
     assert_eq!(house.send_from(FORGE, &good()).await.status, 429);

@@ -36,6 +36,42 @@ async fn large_bodies_wait_for_room_and_small_ones_dont() {
     assert_eq!(read(large).await.status, 408);
 }
 
+/// A body that needs more room than is left, and holds some, is refused at once: it would wait for others that wait for
+/// it.
+#[tokio::test]
+async fn only_the_first_piece_of_room_is_waited_for() {
+    let one = BodyLimits { small: 2000, room: PIECE, time: Duration::from_mins(1), ..BodyLimits::default() };
+    let house = house_with(one, Limits::default()).await;
+    let padded = |bytes| good().body(approve() + &" ".repeat(bytes));
+    let answer = house.send(&padded(2 * PIECE).bytes()).await;
+    assert_eq!(answer.status, 503, "{answer:?}");
+    assert_eq!(house.send(&padded(2000).bytes()).await.status, 202, "what it held is free again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_body_keeps_its_room_until_it_is_answered() {
+    let one =
+        BodyLimits { small: 2000, room: PIECE, time: Duration::from_millis(300), ..BodyLimits::default() };
+    let house = house_with(one, Limits::default()).await;
+    let padded = good().body(approve() + &" ".repeat(2000));
+    let mut first = TcpStream::connect(house.address).await.unwrap();
+    first.write_all(&padded.clone().to("POST", "/hooks/held").bytes()).await.unwrap();
+    house.held.came.notified().await;
+    assert_eq!(house.send(&padded.bytes()).await.status, 408);
+    house.held.let_go();
+    assert_eq!(read(first).await.status, 200);
+    assert_eq!(house.send(&padded.bytes()).await.status, 202);
+}
+
+/// Half of the memory of the machine in `fly.toml`: the rest is for the program and its store.
+#[test]
+fn what_all_connections_may_send_fits_into_a_small_machine() {
+    assert!(include_str!("../../../fly.toml").contains("memory = \"256mb\""));
+    let (bodies, connections) = (BodyLimits::default(), Limits::default());
+    let each = bodies.small + connections.header_bytes;
+    assert!(bodies.room + each * connections.connections as usize <= 128 * 1024 * 1024);
+}
+
 #[tokio::test]
 async fn a_header_that_never_ends_is_cut_off() {
     let hasty = Limits { header_time: Duration::from_millis(250), ..Limits::default() };
