@@ -289,7 +289,7 @@ fn beside<T>(
 ) -> anyhow::Result<T> {
     let config = config::load(&site.config, &|_| None)?;
     runtime.block_on(async {
-        let store = wiring::open_beside(&config, Arc::new(SystemClock), &TaskTracker::new()).await?;
+        let store = wiring::open_beside(&config.store, Arc::new(SystemClock), &TaskTracker::new()).await?;
         let answer = ask(&*store).await;
         store.close().await;
         answer

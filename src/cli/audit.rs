@@ -2,34 +2,52 @@
 
 use super::{ConfigArgs, Outcome, Trouble, say, with_store};
 use crate::app::audit::{self, Walk};
+use crate::config::{self, StoreUrl};
 use crate::domain::actor::Account;
 use crate::domain::id::DeploymentId;
 use crate::domain::ledger::{self, Entry, Outcome as Ending, Sealed, Word};
 use crate::ports::store::Store;
 use anyhow::Context as _;
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 use serde_json::Value;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 #[derive(Subcommand)]
 pub(super) enum AuditCommand {
     /// Check every entry against its hash and its place in the chain; exit code 1 if one doesn't fit
-    Verify {
-        #[command(flatten)]
-        config: ConfigArgs,
-    },
+    Verify(LedgerArgs),
     /// Write every entry of the ledger
     Export(ExportArgs),
+}
+
+/// Whose ledger.
+#[derive(Args)]
+pub(super) struct LedgerArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Another store, such as a backup: sqlite:FILE or postgres://…; no configuration is read then
+    #[arg(long, value_name = "URL", value_parser = NonEmptyStringValueParser::new())]
+    store: Option<String>,
+}
+
+impl LedgerArgs {
+    fn url(&self) -> Result<StoreUrl, Trouble> {
+        match &self.store {
+            Some(address) => config::store_at(address, Path::new("--store")).map_err(Trouble::unusable),
+            None => self.config.load_store(),
+        }
+    }
 }
 
 #[derive(Args)]
 pub(super) struct ExportArgs {
     #[command(flatten)]
-    config: ConfigArgs,
+    ledger: LedgerArgs,
     /// JSON Lines with everything, or a table for spreadsheets
     #[arg(long, value_enum, default_value_t = Format::Jsonl)]
     format: Format,
@@ -46,8 +64,10 @@ enum Format {
 
 pub(super) fn run(command: &AuditCommand) -> Outcome {
     match command {
-        AuditCommand::Verify { config } => with_store(config, async |store| verify(store).await),
-        AuditCommand::Export(args) => with_store(&args.config, async |store| export(store, args).await),
+        AuditCommand::Verify(ledger) => with_store(&ledger.url()?, async |store| verify(store).await),
+        AuditCommand::Export(args) => {
+            with_store(&args.ledger.url()?, async |store| export(store, args).await)
+        }
     }
 }
 

@@ -44,8 +44,8 @@ fn address(args: &HealthcheckArgs) -> Result<Url, Trouble> {
     let url = match (&args.url, &args.file) {
         (Some(url), _) => url.clone(),
         (None, Some(file)) => {
-            let config = config::load(file, &config::process_environment).map_err(Trouble::unusable)?;
-            let at = SocketAddr::new(reachable(config.server.listen.ip()), config.server.listen.port());
+            let listen = config::load_listen(file).map_err(Trouble::unusable)?;
+            let at = SocketAddr::new(reachable(listen.ip()), listen.port());
             Url::parse(&format!("http://{at}{READY}")).map_err(Trouble::unusable)?
         }
         (None, None) => Url::parse(USUAL).map_err(Trouble::unusable)?,

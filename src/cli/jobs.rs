@@ -56,9 +56,15 @@ enum Format {
 
 pub(super) fn run(command: &JobsCommand) -> Outcome {
     match command {
-        JobsCommand::List(args) => with_store(&args.config, async |store| list(store, args).await),
-        JobsCommand::Retry { config, job, .. } => with_store(config, async |store| retry(store, *job).await),
-        JobsCommand::Drop { config, job } => with_store(config, async |store| discard(store, *job).await),
+        JobsCommand::List(args) => {
+            with_store(&args.config.load_store()?, async |store| list(store, args).await)
+        }
+        JobsCommand::Retry { config, job, .. } => {
+            with_store(&config.load_store()?, async |store| retry(store, *job).await)
+        }
+        JobsCommand::Drop { config, job } => {
+            with_store(&config.load_store()?, async |store| discard(store, *job).await)
+        }
     }
 }
 

@@ -11,7 +11,7 @@ pub(super) struct MigrateArgs {
 }
 
 pub(super) fn run(args: &MigrateArgs) -> Outcome {
-    let store = args.config.load()?.store;
+    let store = args.config.load_store()?;
     let schema = block_on(async { wiring::migrate(&store).await.map_err(Trouble::unusable) })?;
     say(format_args!("{store} has schema {schema}, which is the newest"))?;
     Ok(ExitCode::SUCCESS)

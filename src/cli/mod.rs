@@ -17,7 +17,7 @@ mod migrate;
 mod serve;
 pub mod wiring;
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, StoreUrl};
 use crate::ports::store::Store;
 use clap::{Args, Parser, Subcommand};
 use std::fmt::Display;
@@ -94,6 +94,11 @@ struct ConfigArgs {
 impl ConfigArgs {
     fn load(&self) -> Result<Config, Trouble> {
         config::load(&self.file, &config::process_environment).map_err(Trouble::unusable)
+    }
+
+    /// For commands that use nothing but the store: forges and chats, and their secrets, are left alone.
+    fn load_store(&self) -> Result<StoreUrl, Trouble> {
+        config::load_store(&self.file, &config::process_environment).map_err(Trouble::unusable)
     }
 }
 
@@ -174,12 +179,11 @@ fn block_on<T>(work: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trou
     outcome
 }
 
-/// Works on the configured store, beside a process that may serve from it.
-fn with_store(config: &ConfigArgs, work: impl AsyncFnOnce(&dyn Store) -> Outcome) -> Outcome {
-    let config = config.load()?;
+/// Works on a store, beside a process that may serve from it.
+fn with_store(url: &StoreUrl, work: impl AsyncFnOnce(&dyn Store) -> Outcome) -> Outcome {
     block_on(async {
         let tasks = TaskTracker::new();
-        let opened = wiring::open_beside(&config, Arc::new(SystemClock), &tasks).await;
+        let opened = wiring::open_beside(url, Arc::new(SystemClock), &tasks).await;
         let store = opened.map_err(Trouble::unusable)?;
         let outcome = work(store.as_ref()).await;
         store.close().await;

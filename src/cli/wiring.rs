@@ -242,12 +242,12 @@ pub enum RunError {
 
 /// The store beside a process that may serve from it: nothing is created, migrated or locked.
 pub async fn open_beside(
-    config: &Config,
+    url: &StoreUrl,
     clock: Arc<dyn Clock>,
     tasks: &TaskTracker,
 ) -> Result<Arc<dyn OpenStore>, OpenError> {
     let around = Surroundings::new(clock, tasks.clone());
-    open(&config.store, Access::Beside, around, LeaseTime::Database).await
+    open(url, Access::Beside, around, LeaseTime::Database).await
 }
 
 async fn open(

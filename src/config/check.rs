@@ -36,7 +36,7 @@ impl<'a> Checker<'a> {
 
     pub(super) fn config(&mut self, raw: RawConfig) -> Option<Config> {
         let server = Self::plain(raw.server, RawServer::default()).and_then(|raw| self.server(raw));
-        let store = Self::plain(raw.store, RawStore::default()).and_then(|raw| self.store(raw));
+        let store = self.store(raw.store);
         let mut platforms = Platforms::default();
         let gitlab = self.each(raw.gitlab, |checker, raw| checker.gitlab(raw, &mut platforms));
         let github = self.each(raw.github, |checker, raw| checker.github(raw, &mut platforms));
@@ -84,6 +84,11 @@ impl<'a> Checker<'a> {
         Some(url)
     }
 
+    /// Of the server only where it listens.
+    pub(super) fn listens(&mut self, server: Field<RawServer>) -> Option<SocketAddr> {
+        self.listen(Self::plain(server, RawServer::default())?.listen)
+    }
+
     fn listen(&mut self, field: Field<String>) -> Option<SocketAddr> {
         self.or(field, LISTEN, |checker, text| {
             let address = text.get_ref().parse().ok();
@@ -95,25 +100,28 @@ impl<'a> Checker<'a> {
         })
     }
 
-    fn store(&mut self, raw: RawStore) -> Option<StoreUrl> {
-        self.or(raw.url, StoreUrl::Sqlite(PathBuf::from(STORE)), Self::store_url)
+    pub(super) fn store(&mut self, store: Field<RawStore>) -> Option<StoreUrl> {
+        let url = Self::plain(store, RawStore::default())?.url;
+        self.or(url, StoreUrl::Sqlite(PathBuf::from(STORE)), |checker, source| {
+            let url = checker.secret(source)?;
+            checker.store_address(source.span(), url)
+        })
     }
 
     /// A database's address may carry a password: no fault shows it.
-    fn store_url(&mut self, source: &Spanned<Source>) -> Option<StoreUrl> {
-        let url = self.secret(source)?;
+    pub(super) fn store_address(&mut self, span: Range<usize>, url: SecretString) -> Option<StoreUrl> {
         let text = url.expose_secret();
         if text.starts_with("postgres:") || text.starts_with("postgresql:") {
-            return self.postgres_url(source.span(), url);
+            return self.postgres_url(span, url);
         }
         let Some(path) = text.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path))
         else {
-            self.sheet.hidden_fault(source.span(), "this isn't the address of a store", STORE_HELP);
+            self.sheet.hidden_fault(span, "this isn't the address of a store", STORE_HELP);
             return None;
         };
         if path.is_empty() || path.starts_with(':') || path.contains('?') {
             let title = "the store needs the path of a file, and nothing else";
-            self.sheet.hidden_fault(source.span(), title, STORE_HELP);
+            self.sheet.hidden_fault(span, title, STORE_HELP);
             return None;
         }
         Some(StoreUrl::Sqlite(PathBuf::from(path)))
@@ -145,8 +153,7 @@ impl<'a> Checker<'a> {
         let opened = self.vault.open(source.get_ref());
         opened
             .map_err(|fault| {
-                let help = "put a secret there: a missing or empty one never means that nothing is checked";
-                self.sheet.fault(source.span(), fault.to_string(), help);
+                self.sheet.fault(source.span(), fault.to_string(), fault.help());
             })
             .ok()
     }

@@ -28,9 +28,13 @@ pub use checked::{Config, GitHub, GitLab, Mattermost, MergeRequestApproval, Serv
 pub use report::{Faults, Warning};
 pub use secret::{Environment, process_environment};
 
+use check::Checker;
+use raw::RawConfig;
 use report::Finding;
+use secrecy::SecretString;
 use secret::Vault;
 use sheet::Sheet;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::{fs, io};
 use toml::de::DeTable;
@@ -40,22 +44,56 @@ pub const DEFAULTS: &str = include_str!("../../config/default.toml");
 
 /// Reads and checks a configuration file. Secret files are looked for beside it.
 pub fn load(path: &Path, environment: Environment<'_>) -> Result<Config, Faults> {
-    let text = fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
-    parse(&text, path, environment)
+    parse(&read(path)?, path, environment)
 }
 
 /// Checks a configuration's text. `path` names it in faults; secret files are looked for in its folder.
 pub fn parse(text: &str, path: &Path, environment: Environment<'_>) -> Result<Config, Faults> {
+    let (config, warnings) = judge(text, path, environment, |mut checker, raw| checker.config(raw))?;
+    Ok(Config { warnings, ..config })
+}
+
+/// Where the store of a configuration file is, for whoever works on nothing else. The whole file must be well-formed;
+/// of its secrets only `[store] url` is fetched, so that those of forges and chats needn't be there.
+pub fn load_store(path: &Path, environment: Environment<'_>) -> Result<StoreUrl, Faults> {
+    let (store, _) = judge(&read(path)?, path, environment, |mut checker, raw| checker.store(raw.store))?;
+    Ok(store)
+}
+
+/// Where the server of a configuration file listens. The whole file must be well-formed; no secret is fetched.
+pub fn load_listen(path: &Path) -> Result<SocketAddr, Faults> {
+    let (listen, _) = judge(&read(path)?, path, &|_| None, |mut checker, raw| checker.listens(raw.server))?;
+    Ok(listen)
+}
+
+/// Checks the address of a store that no file names. `name` names it in faults, which never show the address.
+pub fn store_at(address: &str, name: &Path) -> Result<StoreUrl, Faults> {
+    let mut sheet = Sheet::default();
+    let vault = Vault { environment: &|_| None, folder: Path::new("") };
+    let store = Checker::new(&mut sheet, vault).store_address(0..0, SecretString::from(address));
+    let nowhere = |finding| Finding { span: None, ..finding };
+    store.ok_or_else(|| Faults::new(name, String::new(), sheet.faults.into_iter().map(nowhere).collect()))
+}
+
+fn read(path: &Path) -> Result<String, Faults> {
+    fs::read_to_string(path).map_err(|error| unreadable(path, &error))
+}
+
+/// Reads a whole text, and takes of it what is wanted: only that is checked for its sense.
+fn judge<T>(
+    text: &str,
+    path: &Path,
+    environment: Environment<'_>,
+    take: impl FnOnce(Checker<'_>, RawConfig) -> Option<T>,
+) -> Result<(T, Vec<Warning>), Faults> {
     let document = DeTable::parse(text).map_err(|error| not_toml(text, path, &error))?;
     let mut sheet = Sheet::default();
-    let raw = sheet.table(document.get_ref(), raw::RawConfig::read);
+    let raw = sheet.table(document.get_ref(), RawConfig::read);
     let vault = Vault { environment, folder: path.parent().unwrap_or(Path::new("")) };
-    let config = check::Checker::new(&mut sheet, vault).config(raw);
+    let taken = take(Checker::new(&mut sheet, vault), raw);
     let faults = std::mem::take(&mut sheet.faults);
-    match config {
-        Some(config) if faults.is_empty() => {
-            Ok(Config { warnings: warnings(text, sheet.warnings), ..config })
-        }
+    match taken {
+        Some(taken) if faults.is_empty() => Ok((taken, warnings(text, sheet.warnings))),
         Some(_) | None => {
             Err(Faults::new(path, redact::all_but(text, document.get_ref(), &sheet.shown), faults))
         }

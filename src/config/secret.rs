@@ -38,6 +38,18 @@ pub(super) enum SecretFault {
     EmptyFile(PathBuf),
 }
 
+impl SecretFault {
+    /// What would work.
+    pub(super) fn help(&self) -> &'static str {
+        match self {
+            Self::Unset(_) => "export it before starting, or use { file = … }",
+            Self::EmptyLiteral | Self::EmptyVariable(_) | Self::Unreadable { .. } | Self::EmptyFile(_) => {
+                "put a secret there: a missing or empty one never means that nothing is checked"
+            }
+        }
+    }
+}
+
 /// Resolves sources to secrets.
 #[derive(Clone, Copy)]
 pub(super) struct Vault<'a> {

@@ -319,7 +319,7 @@ pub(crate) fn opened(id: &DeploymentId) -> Entry {
 }
 
 /// Two entries: opened, and rejected by alice for a reason that a spreadsheet would compute.
-fn write_ledger(desk: &Desk) {
+pub(crate) fn write_ledger(desk: &Desk) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let around = Surroundings::new(Arc::new(SystemClock), TaskTracker::new());

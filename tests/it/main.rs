@@ -14,6 +14,7 @@ mod bare_root;
 mod calls;
 mod calls_github;
 mod cli;
+mod cli_without_secrets;
 mod crash;
 mod demo;
 mod deploy;

@@ -68,7 +68,7 @@ fn configuration(config: &Config, file: &Path, report: &mut Report) {
 /// Opens the store beside a process that may serve; says how it stands.
 async fn store(config: &Config, report: &mut Report) -> Option<Arc<dyn OpenStore>> {
     let shown = &config.store;
-    let opened = wiring::open_beside(config, Arc::new(SystemClock), &TaskTracker::new()).await;
+    let opened = wiring::open_beside(&config.store, Arc::new(SystemClock), &TaskTracker::new()).await;
     let store = match opened {
         Ok(store) => store,
         Err(OpenError::Io { why, .. }) if why.kind() == ErrorKind::NotFound => {

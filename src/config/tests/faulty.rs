@@ -99,7 +99,7 @@ fn ten_faults_are_shown_at_once() {
     11 | token = { env = "UNSET" }
        |         ^^^^^^^^^^^^^^^^^
        |
-       = help: put a secret there: a missing or empty one never means that nothing is checked
+       = help: export it before starting, or use { file = … }
 
     error: a signing token is `whsec_` followed by base64
       --> countersign.toml:12:19
@@ -285,7 +285,7 @@ fn faults_of_secrets() {
     let secrets = r#"signing_tokens = ["", { env = "UNSET" }, { env = "EMPTY" }, { env = "a b" }]"#;
     assert_snapshot!(faults(&gitlab(secrets)), @r"
     6: this secret is empty; put a secret there: a missing or empty one never means that nothing is checked
-    6: the environment variable `UNSET` isn't set; put a secret there: a missing or empty one never means that nothing is checked
+    6: the environment variable `UNSET` isn't set; export it before starting, or use { file = … }
     6: the environment variable `EMPTY` is empty; put a secret there: a missing or empty one never means that nothing is checked
     6: this isn't the name of an environment variable; letters, digits and underscores; a secret itself is written in plain quotes
     ");

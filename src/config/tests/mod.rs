@@ -1,5 +1,6 @@
 //! The configuration that all these tests begin with, and ways to change it.
 
+mod alone;
 mod chats;
 mod faulty;
 mod github;

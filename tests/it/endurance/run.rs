@@ -109,7 +109,7 @@ impl<S: Stage> Run<S> {
         fleet.all_up().await;
         let (tasks, real) = (TaskTracker::new(), plan.real);
         let parsed = countersign::config::parse(&configs[0], Path::new("endurance.toml"), &|_| None).unwrap();
-        let store = wiring::open_beside(&parsed, Arc::new(SystemClock), &tasks).await.unwrap();
+        let store = wiring::open_beside(&parsed.store, Arc::new(SystemClock), &tasks).await.unwrap();
         let (said, kind) = (Vec::new(), plan.kind);
         Self {
             stage,
