@@ -20,18 +20,32 @@ const PROBE_EVERY: Duration = Duration::from_millis(500);
 
 /// Whether the worker runs.
 #[derive(Debug, Default)]
-pub struct Pulse(AtomicBool);
+pub struct Pulse {
+    beats: AtomicBool,
+    works_elsewhere: AtomicBool,
+}
 
 impl Pulse {
     /// The worker runs until what this gives is dropped, be it by a panic.
     pub fn beat(self: &Arc<Self>) -> Beat {
-        self.0.store(true, Ordering::Release);
+        self.beats.store(true, Ordering::Release);
         Beat(Arc::clone(self))
+    }
+
+    /// The same for a process that leaves the work to others: it is as ready as it will be.
+    pub fn beat_without_worker(self: &Arc<Self>) -> Beat {
+        self.works_elsewhere.store(true, Ordering::Release);
+        self.beat()
     }
 
     /// Whether it runs now.
     pub fn beats(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.beats.load(Ordering::Acquire)
+    }
+
+    /// The same of a worker, where this process is to have one.
+    fn worker(&self) -> Option<bool> {
+        (!self.works_elsewhere.load(Ordering::Acquire)).then(|| self.beats())
     }
 }
 
@@ -41,7 +55,7 @@ pub struct Beat(Arc<Pulse>);
 
 impl Drop for Beat {
     fn drop(&mut self) {
-        self.0.0.store(false, Ordering::Release);
+        self.0.beats.store(false, Ordering::Release);
     }
 }
 
@@ -91,7 +105,7 @@ pub(super) async fn metrics(State(web): State<Arc<Web>>) -> Result<Response, Ref
     if let Err(error) = &backlog {
         tracing::error!(%error, "counting jobs");
     }
-    let text = app.figures.text(backlog.ok().as_ref(), web.pulse.beats(), now);
+    let text = app.figures.text(backlog.ok().as_ref(), web.pulse.worker(), now);
     let text = text.ok_or(Refused::StoreFailed)?;
     Ok(([(CONTENT_TYPE, OPEN_METRICS)], text).into_response())
 }
@@ -111,6 +125,19 @@ pub(super) enum Arrival {
 }
 
 impl Arrival {
+    /// Every one.
+    pub(super) const ALL: [Self; 9] = [
+        Self::Stored,
+        Self::Duplicate,
+        Self::Ignored,
+        Self::Unauthenticated,
+        Self::Unreadable,
+        Self::TooLarge,
+        Self::TooSlow,
+        Self::Limited,
+        Self::NotStored,
+    ];
+
     /// Whether its source was heard: it is authentic, readable and dealt with.
     pub(super) fn is_heard(self) -> bool {
         match self {

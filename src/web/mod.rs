@@ -33,7 +33,7 @@ use axum::middleware::map_response;
 use axum::response::Response;
 use axum::routing::{get, post};
 use error::Refused;
-use health::Probe;
+use health::{Arrival, Probe};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,6 +83,7 @@ pub struct Web {
 impl Web {
     /// `wake` is told of every stored delivery; `pulse` tells whether the worker lives.
     pub fn new(app: App, sources: Sources, wake: Arc<Notify>, pulse: Arc<Pulse>) -> Self {
+        app.figures.expect(&Arrival::ALL.map(Arrival::label));
         let limits = BodyLimits::default();
         let room = Semaphore::new(limits.room / PIECE);
         let strangers = Strangers::new(StrangerLimits::default());
