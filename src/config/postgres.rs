@@ -60,14 +60,14 @@ mod tests {
     }
 
     #[rstest]
-    #[case::slash_and_at("postgres://dana:p@ss/w@db/ledger", "an `@`")]
-    #[case::at("postgres://dana:p@ss@db/ledger", "an `@`")]
-    #[case::number_and_slash("postgres://dana:5/word@db/ledger", "an `@`")]
-    #[case::slash("postgres://dana:pass/word@db/ledger", "this isn't")]
-    #[case::hash("postgres://dana:5#word@db/ledger", "this isn't")]
-    #[case::no_slashes("postgres:dana:word@db/ledger", "this isn't")]
+    #[case::slash_and_at("postgres://dana:hun@ter/seven@db/ledger", "an `@`")]
+    #[case::at("postgres://dana:hun@seven@db/ledger", "an `@`")]
+    #[case::number_and_slash("postgres://dana:5/seven@db/ledger", "an `@`")]
+    #[case::slash("postgres://dana:hunter/seven@db/ledger", "this isn't")]
+    #[case::hash("postgres://dana:5#seven@db/ledger", "this isn't")]
+    #[case::no_slashes("postgres:dana:seven@db/ledger", "this isn't")]
     #[case::question_mark(
-        "postgres://dana:5?word@db/ledger",
+        "postgres://dana:5?seven@db/ledger",
         "the address of the PostgreSQL database has a parameter"
     )]
     #[case::misspelt(
@@ -81,6 +81,6 @@ mod tests {
     ) {
         let (told, help) = fault(text).unwrap();
         assert!(told.starts_with(title), "{told}");
-        assert!(!format!("{told}{help}").contains("word@"), "{told} {help}");
+        assert!(!format!("{told}{help}").contains("seven"), "{told} {help}");
     }
 }
