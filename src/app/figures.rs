@@ -25,6 +25,9 @@ type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 const BOUNDS: [f64; 14] =
     [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 7200.0, 86_400.0];
 
+/// The class of its own of calls whose token wasn't accepted.
+const REFUSED: &str = "401";
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Delivered {
     source: String,
@@ -98,7 +101,8 @@ pub struct Figures {
     effects: Histograms<InLane>,
     calls: Family<Called, Counter>,
     remaining: Family<Limited, Gauge>,
-    worker: Gauge,
+    worker: Family<Whole, Gauge>,
+    store: Gauge,
     /// When each source was last heard of: at first, when we began to listen.
     heard: Mutex<BTreeMap<String, Timestamp>>,
 }
@@ -141,13 +145,24 @@ impl Figures {
             calls: add(
                 all,
                 "forge_calls",
-                "Calls to forges by method and class of status",
+                "Calls to forges by method and class of status; 401 by itself",
                 Family::default(),
             ),
             remaining: add(all, "forge_calls_remaining", "What a forge says is left", Family::default()),
-            worker: add(all, "worker_up", "1 while the worker runs", Gauge::default()),
+            worker: add(all, "worker_up", "1 while the worker runs", Family::default()),
+            store: add(all, "store_up", "1 if the store could be asked just now", Gauge::default()),
             heard: Mutex::new(sources.into_iter().map(|source| (source, now)).collect()),
             registry,
+        }
+    }
+
+    /// These outcomes of deliveries may come: each begins at zero, so that the first of its kind is seen as a rise.
+    pub fn expect(&self, outcomes: &[&'static str]) {
+        for source in self.heard.lock().unwrap_or_else(PoisonError::into_inner).keys() {
+            for outcome in outcomes {
+                // Whoever gets one holds the family's lock meanwhile.
+                drop(self.deliveries.get_or_create(&Delivered { source: source.clone(), outcome }));
+            }
         }
     }
 
@@ -174,13 +189,22 @@ impl Figures {
 
     /// What counts the calls to one forge or chat.
     pub fn meter(self: &Arc<Self>, platform: &PlatformName) -> Arc<dyn CallMeter> {
-        Arc::new(ForgeMeter { figures: Arc::clone(self), forge: platform.to_string() })
+        let forge = platform.to_string();
+        let refused = Called { forge: forge.clone(), method: "GET".to_owned(), status: REFUSED };
+        drop(self.calls.get_or_create(&refused));
+        Arc::new(ForgeMeter { figures: Arc::clone(self), forge })
     }
 
     /// Everything, as Prometheus reads it. Without a backlog its figures are missing: none is better than an
-    /// old one. `None` if the text can't be written.
-    pub fn text(&self, backlog: Option<&Backlog>, worker_runs: bool, now: Timestamp) -> Option<String> {
-        self.worker.set(i64::from(worker_runs));
+    /// old one. `worker` tells whether it runs, where there is one. `None` if the text can't be written.
+    pub fn text(&self, backlog: Option<&Backlog>, worker: Option<bool>, now: Timestamp) -> Option<String> {
+        match worker {
+            Some(runs) => {
+                self.worker.get_or_create(&Whole {}).set(i64::from(runs));
+            }
+            None => self.worker.clear(),
+        }
+        self.store.set(i64::from(backlog.is_some()));
         self.show(backlog, now);
         for (source, heard) in &*self.heard.lock().unwrap_or_else(PoisonError::into_inner) {
             let silence = seconds(now.duration_since(*heard));
@@ -247,6 +271,9 @@ impl CallMeter for ForgeMeter {
 
 /// `none` for a call without an answer.
 fn class(status: Option<u16>) -> &'static str {
+    if status == Some(401) {
+        return REFUSED;
+    }
     match status.map(|status| status / 100) {
         Some(1) => "1xx",
         Some(2) => "2xx",
@@ -310,7 +337,7 @@ mod tests {
 
     /// What Prometheus reads, at this second.
     fn text(figures: &Figures, second: i64, backlog: Option<&Backlog>) -> String {
-        figures.text(backlog, true, at(second)).unwrap()
+        figures.text(backlog, Some(true), at(second)).unwrap()
     }
 
     fn assert_told(text: &str, line: &str) {
@@ -352,6 +379,10 @@ mod tests {
     fn calls_are_counted_and_a_limit_is_what_was_told_last() {
         let figures = figures();
         let meter = figures.meter(&PlatformName::new("gitlab"));
+        let refused = r#"forge_calls_total{forge="gitlab",method="GET",status="401"}"#;
+        assert_told(&text(&figures, 0, None), &format!("{refused} 0"));
+        meter.called(&MeteredCall { method: "GET", status: Some(401), remaining: None });
+        assert_told(&text(&figures, 0, None), &format!("{refused} 1"));
         for (status, remaining) in
             [(Some(200), Some(("core", 9))), (Some(429), Some(("core", 0))), (None, Some(("a\"b", 1)))]
         {
@@ -367,6 +398,27 @@ mod tests {
     }
 
     #[test]
+    fn what_may_come_begins_at_zero_for_each_source() {
+        let figures = Arc::new(Figures::new(["gitlab".to_owned(), "slack".to_owned()], at(0)));
+        figures.expect(&["stored", "not_stored"]);
+        figures.arrived("slack", "not_stored", None);
+        let told = text(&figures, 1, None);
+        assert_told(&told, r#"deliveries_total{source="gitlab",outcome="not_stored"} 0"#);
+        assert_told(&told, r#"deliveries_total{source="slack",outcome="stored"} 0"#);
+        assert_told(&told, r#"deliveries_total{source="slack",outcome="not_stored"} 1"#);
+    }
+
+    #[test]
+    fn a_process_without_a_worker_says_nothing_of_one() {
+        let figures = figures();
+        for (worker, line) in [(Some(true), Some("1")), (Some(false), Some("0")), (None, None)] {
+            let told = figures.text(None, worker, at(1)).unwrap();
+            let up = told.lines().find_map(|line| line.strip_prefix("countersign_worker_up{} "));
+            assert_eq!(up, line, "{told}");
+        }
+    }
+
+    #[test]
     fn a_backlog_that_cannot_be_read_leaves_no_old_figure() {
         let figures = figures();
         let load = LaneLoad { lane: Lane::Reply, jobs: 3, due_since: Some(at(10)) };
@@ -374,7 +426,9 @@ mod tests {
         assert_told(&told, r#"jobs{lane="reply"} 3"#);
         assert_told(&told, r#"oldest_due_job_age_seconds{lane="reply"} 15.0"#);
         assert_told(&told, "dead_letters{} 2");
+        assert_told(&told, "store_up 1");
         let told = text(&figures, 26, None);
+        assert_told(&told, "store_up 0");
         for name in
             ["countersign_jobs{", "countersign_oldest_due_job_age_seconds{", "countersign_dead_letters{"]
         {

@@ -201,7 +201,7 @@ impl Worker {
                 Attempt::Done
             }
             Err(stopped) => {
-                tracing::info!(key = job.key, attempts = job.attempts, error = %stopped, "job stopped");
+                tell(job, &stopped);
                 self.after(&task, stopped).await.unwrap_or_else(|error| {
                     tracing::error!(%error, "giving a job back; its lease will run out");
                     Attempt::Stopped
@@ -390,6 +390,16 @@ impl Worker {
                 | CommitError::Held,
             ) => Ok(Attempt::Stopped),
         }
+    }
+}
+
+/// A token that isn't accepted needs somebody who makes a new one: no waiting heals it.
+fn tell(job: &LeasedJob, stopped: &Stopped) {
+    let (key, attempts) = (&job.key, job.attempts);
+    if let Stopped::Forge(Failure::Unauthorized(_)) = stopped {
+        tracing::error!(platform = %job.platform, key, attempts, error = %stopped, "job stopped");
+    } else {
+        tracing::info!(key, attempts, error = %stopped, "job stopped");
     }
 }
 

@@ -7,10 +7,14 @@ use anyhow::Context as _;
 use clap::Args;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+/// For the store's own tasks, which have ended with it unless it hangs.
+const LAST_TASKS: Duration = Duration::from_secs(1);
 
 #[derive(Args)]
 pub(super) struct ServeArgs {
@@ -56,7 +60,8 @@ async fn serve(config: Config, args: &ServeArgs) -> Result<(), Trouble> {
     };
     until_signalled(built, Roles { listener, works: !args.no_worker }, &mut signals).await?;
     tasks.close();
-    tasks.wait().await;
+    // A store that hangs was given up: its tasks go with the process.
+    let _ = tokio::time::timeout(LAST_TASKS, tasks.wait()).await;
     tracing::info!("stopped");
     Ok(())
 }

@@ -28,11 +28,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// From the signal to the end, at the latest.
-pub const DRAIN: Duration = Duration::from_secs(28);
+/// From the signal until what runs has ended, at the latest.
+const DRAIN: Duration = Duration::from_secs(24);
+/// From the signal until the store is closed, at the latest.
+const CLOSED: Duration = Duration::from_secs(27);
 
 /// The system's time and random ids.
 #[derive(Clone, Copy, Debug)]
@@ -189,12 +192,12 @@ pub struct Roles {
 
 impl Built {
     /// Polls, serves on the socket and works, as far as those are this process's roles, until told to stop; then
-    /// finishes what runs, within [`DRAIN`], and closes the store. What doesn't end in time is taken up by the next
+    /// finishes what runs and closes the store, within [`CLOSED`]. What doesn't end in time is taken up by the next
     /// process, or by another one.
     pub async fn run(self, roles: Roles, stop: CancellationToken) -> Result<(), RunError> {
         let (tasks, ended) = (TaskTracker::new(), CancellationToken::new());
-        // Without a worker of its own a process is as ready as it will be.
-        let held = (self.pulse.beat(), ended.clone().drop_guard());
+        let beat = if roles.works { self.pulse.beat() } else { self.pulse.beat_without_worker() };
+        let held = (beat, ended.clone().drop_guard());
         if roles.works {
             self.app.start_polling().await?;
             let (worker, halt) = (self.worker.clone(), stop.clone());
@@ -216,16 +219,28 @@ impl Built {
         stop.run_until_cancelled(ended.cancelled()).await;
         let told = stop.is_cancelled();
         stop.cancel();
-        if tokio::time::timeout(DRAIN, tasks.wait()).await.is_err() {
-            tracing::warn!("not everything finished in time; what is left is taken up at the next start");
-        }
-        self.close().await;
+        finish(tasks.wait(), self.close(), (DRAIN, CLOSED)).await;
         if told { Ok(()) } else { Err(RunError::WorkerEnded) }
     }
 
     /// Writes what is queued, closes the store and lets go of its lock.
     pub async fn close(&self) {
         self.store.close().await;
+    }
+}
+
+/// Waits for what runs, then for the store, and leaves each when its time from now on is over.
+async fn finish(
+    running: impl Future<Output = ()>,
+    closing: impl Future<Output = ()>,
+    (drained, closed): (Duration, Duration),
+) {
+    let now = Instant::now();
+    if timeout_at(now + drained, running).await.is_err() {
+        tracing::warn!("not everything finished in time; what is left is taken up at the next start");
+    }
+    if timeout_at(now + closed, closing).await.is_err() {
+        tracing::warn!("the store doesn't answer; it is left as it is");
     }
 }
 
@@ -375,4 +390,27 @@ fn source(
     inbound: Result<impl Inbound + 'static, BadSecret>,
 ) -> Result<Arc<dyn Inbound>, BuildError> {
     inbound.map(|inbound| Arc::new(inbound) as Arc<dyn Inbound>).map_err(|why| BuildError::Hook { name, why })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::pending;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    #[tokio::test]
+    async fn what_never_ends_is_left_when_its_time_is_over() {
+        finish(pending(), pending(), (Duration::ZERO, Duration::ZERO)).await;
+    }
+
+    #[tokio::test]
+    async fn what_is_told_to_end_may_end_in_its_time() {
+        let ended = AtomicBool::new(false);
+        let running = async {
+            tokio::task::yield_now().await;
+            ended.store(true, Ordering::Release);
+        };
+        finish(running, async { assert!(ended.load(Ordering::Acquire)) }, (DRAIN, CLOSED)).await;
+        assert!(ended.load(Ordering::Acquire));
+    }
 }

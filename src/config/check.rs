@@ -4,6 +4,7 @@
 use super::checked::{Config, Server, StoreUrl};
 use super::nearest::nearest;
 use super::platforms::Platforms;
+use super::postgres;
 use super::raw::{RawConfig, RawServer, RawStore};
 use super::report::Finding;
 use super::secret::{Source, Vault};
@@ -128,12 +129,10 @@ impl<'a> Checker<'a> {
     }
 
     fn postgres_url(&mut self, span: Range<usize>, url: SecretString) -> Option<StoreUrl> {
-        if Url::parse(url.expose_secret()).is_ok() {
+        let Some((title, help)) = postgres::fault(url.expose_secret()) else {
             return Some(StoreUrl::Postgres(url));
-        }
-        let help =
-            "write \"postgres://user:password@host/database\", with signs such as `@` in a password as %40";
-        self.sheet.hidden_fault(span, "this isn't the address of a PostgreSQL database", help);
+        };
+        self.sheet.hidden_fault(span, title, help);
         None
     }
 

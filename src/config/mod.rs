@@ -15,6 +15,7 @@ mod mattermost;
 mod nearest;
 mod people;
 mod platforms;
+mod postgres;
 mod raw;
 mod redact;
 mod report;

@@ -21,18 +21,32 @@ pub(super) const ASK_EVERY: Duration = Duration::from_millis(500);
 
 /// Whether the worker runs.
 #[derive(Debug, Default)]
-pub struct Pulse(AtomicBool);
+pub struct Pulse {
+    beats: AtomicBool,
+    works_elsewhere: AtomicBool,
+}
 
 impl Pulse {
     /// The worker runs until what this gives is dropped, be it by a panic.
     pub fn beat(self: &Arc<Self>) -> Beat {
-        self.0.store(true, Ordering::Release);
+        self.beats.store(true, Ordering::Release);
         Beat(Arc::clone(self))
+    }
+
+    /// The same for a process that leaves the work to others: it is as ready as it will be.
+    pub fn beat_without_worker(self: &Arc<Self>) -> Beat {
+        self.works_elsewhere.store(true, Ordering::Release);
+        self.beat()
     }
 
     /// Whether it runs now.
     pub fn beats(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.beats.load(Ordering::Acquire)
+    }
+
+    /// The same of a worker, where this process is to have one.
+    fn worker(&self) -> Option<bool> {
+        (!self.works_elsewhere.load(Ordering::Acquire)).then(|| self.beats())
     }
 }
 
@@ -42,7 +56,7 @@ pub struct Beat(Arc<Pulse>);
 
 impl Drop for Beat {
     fn drop(&mut self) {
-        self.0.0.store(false, Ordering::Release);
+        self.0.beats.store(false, Ordering::Release);
     }
 }
 
@@ -108,7 +122,7 @@ async fn backlog(web: &Web) -> Option<Backlog> {
 
 pub(super) async fn metrics(State(web): State<Arc<Web>>) -> Result<Response, Refused> {
     let backlog = web.backlog.get(backlog(&web)).await;
-    let text = web.app.figures.text(backlog.as_ref(), web.pulse.beats(), web.app.clock.now());
+    let text = web.app.figures.text(backlog.as_ref(), web.pulse.worker(), web.app.clock.now());
     let text = text.ok_or(Refused::StoreFailed)?;
     Ok(([(CONTENT_TYPE, OPEN_METRICS)], text).into_response())
 }
@@ -128,6 +142,19 @@ pub(super) enum Arrival {
 }
 
 impl Arrival {
+    /// Every one.
+    pub(super) const ALL: [Self; 9] = [
+        Self::Stored,
+        Self::Duplicate,
+        Self::Ignored,
+        Self::Unauthenticated,
+        Self::Unreadable,
+        Self::TooLarge,
+        Self::TooSlow,
+        Self::Limited,
+        Self::NotStored,
+    ];
+
     /// Whether its source was heard: it is authentic, readable and dealt with.
     pub(super) fn is_heard(self) -> bool {
         match self {

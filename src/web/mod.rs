@@ -34,7 +34,7 @@ use axum::middleware::map_response;
 use axum::response::Response;
 use axum::routing::{get, post};
 use error::Refused;
-use health::{ASK_EVERY, Lately};
+use health::{ASK_EVERY, Arrival, Lately};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,6 +86,7 @@ pub struct Web {
 impl Web {
     /// `wake` is told of every stored delivery; `pulse` tells whether the worker lives.
     pub fn new(app: App, sources: Sources, wake: Arc<Notify>, pulse: Arc<Pulse>) -> Self {
+        app.figures.expect(&Arrival::ALL.map(Arrival::label));
         let limits = BodyLimits::default();
         let room = Semaphore::new(limits.room / PIECE);
         let strangers = Strangers::new(StrangerLimits::default());

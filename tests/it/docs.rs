@@ -177,3 +177,18 @@ fn heading(line: &str) -> Option<String> {
     let kept = title.chars().filter(|c| c.is_alphanumeric() || *c == ' ' || *c == '-');
     Some(kept.collect::<String>().replace(' ', "-"))
 }
+
+/// A set that plays something else than it was asked for would pass for the one that was meant.
+#[test]
+fn a_set_of_runs_that_cannot_be_played_is_refused_with_the_usage() {
+    for words in
+        ["--runs 0", "--runs abc", "--kind nonsense", "--database mysql", "--instances 2", "--seed -1"]
+    {
+        let mut script = std::process::Command::new("tests/crash");
+        // Without cargo nothing would be played if it weren't refused.
+        let told = script.args(words.split(' ')).env("PATH", "/usr/bin:/bin").output().unwrap();
+        let usage = String::from_utf8(told.stderr).unwrap();
+        assert_eq!(told.status.code(), Some(2), "{words}: {usage}");
+        assert!(usage.contains("tests/crash [--kind crash|fault]"), "{words}: {usage}");
+    }
+}

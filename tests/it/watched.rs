@@ -251,6 +251,29 @@ fn a_journey_is_measured_and_logged_from_hook_to_effect_without_a_secret(#[case]
     }
 }
 
+#[test]
+fn a_token_that_is_taken_away_is_an_error_in_the_log_and_a_figure_at_once() {
+    let outside = Outside::new();
+    let mut server = Watched::start(&outside.configure(), "text");
+    let listening = server.since(0, &["listening on http://"]);
+    let address = listening.split_once("http://").unwrap().1;
+    let address: String = address.chars().take_while(|c| c.is_ascii_digit() || ".:".contains(*c)).collect();
+    server.since(0, &["/access_tokens", "answered"]);
+    outside.hook(&address);
+    let refused = r#"countersign_forge_calls_total{forge="gitlab",method="GET",status="401"} "#;
+    let before = scrape(&address).lines().find_map(|line| line.strip_prefix(refused).map(str::to_owned));
+    assert_eq!(before.as_deref(), Some("0"));
+
+    outside.gitlab.revoke_token(&outside.token);
+    let mark = server.log.len();
+    outside.deploy();
+    let told = server.since(mark, &["ERROR", "the token was not accepted"]);
+    assert!(told.contains("gitlab") && !told.contains(&outside.token), "{told}");
+    let figures = scrape(&address);
+    let after = figures.lines().find_map(|line| line.strip_prefix(refused));
+    assert!(after.unwrap().parse::<u64>().unwrap() > 0, "{figures}");
+}
+
 /// Its last attempt is the one that gives it up, not another one.
 #[tokio::test]
 async fn a_job_that_is_given_up_counts_each_of_its_attempts_once() {

@@ -241,7 +241,10 @@ fn faults_of_server_and_store() {
     1: this isn't the address of a store; write "sqlite:" and the path of a file, such as "sqlite:countersign.db", or "postgres://user@host/database"
     "#);
     assert_snapshot!(faults(&format!("store = {{ url = \"postgres://db:port/ledger\" }}\n{MINIMAL}")), @r#"
-    1: this isn't the address of a PostgreSQL database; write "postgres://user:password@host/database", with signs such as `@` in a password as %40
+    1: this isn't the address of a PostgreSQL database; write "postgres://user:password@host/database", with signs such as `@`, `/`, `?` and `#` in a password as %40, %2F, %3F and %23
+    "#);
+    assert_snapshot!(faults(&format!("store = {{ url = \"postgres://dana:hun@ter/2@db/l\" }}\n{MINIMAL}")), @r#"
+    1: an `@` stands where none can be in the address of a PostgreSQL database; write "postgres://user:password@host/database", with signs such as `@`, `/`, `?` and `#` in a password as %40, %2F, %3F and %23
     "#);
     assert_snapshot!(faults(&format!("store = {{ url = \"sqlite::memory:\" }}\n{MINIMAL}")), @r#"
     1: the store needs the path of a file, and nothing else; write "sqlite:" and the path of a file, such as "sqlite:countersign.db", or "postgres://user@host/database"

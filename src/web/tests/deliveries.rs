@@ -37,6 +37,7 @@ async fn a_store_that_cant_write_is_not_acknowledged() {
     let metrics = house.get("/metrics").await;
     assert_eq!(metrics.status, 200);
     assert!(!metrics.body.contains("countersign_jobs{"), "{metrics:?}");
+    assert!(metrics.body.contains("countersign_store_up 0"), "{metrics:?}");
 }
 
 #[tokio::test]
@@ -72,6 +73,15 @@ async fn ready_means_that_the_worker_lives() {
 }
 
 #[tokio::test]
+async fn a_process_that_leaves_the_work_to_others_is_ready_and_tells_of_no_worker() {
+    let house = house().await;
+    let _beat = house.pulse.beat_without_worker();
+    assert_eq!(house.get("/readyz").await.status, 200);
+    let figures = house.get("/metrics").await.body;
+    assert!(!figures.contains("\ncountersign_worker_up"), "{figures}");
+}
+
+#[tokio::test]
 async fn the_figures_tell_what_came_and_what_waits() {
     let house = house().await;
     let _beat = house.pulse.beat();
@@ -87,7 +97,9 @@ async fn the_figures_tell_what_came_and_what_waits() {
         r#"countersign_deliveries_total{source="gitlab",outcome="unreadable"} 1"#,
         r#"countersign_deliveries_total{source="gitlab",outcome="ignored"} 1"#,
         r#"countersign_jobs{lane="decide"} 1"#,
-        "countersign_worker_up 1",
+        r#"countersign_deliveries_total{source="gitlab",outcome="not_stored"} 0"#,
+        "countersign_worker_up{} 1",
+        "countersign_store_up 1",
     ] {
         assert!(figures.contains(line), "{line}\n{figures}");
     }
