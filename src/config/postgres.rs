@@ -2,10 +2,11 @@
 
 use url::Url;
 
-const HELP: &str = "write \"postgres://user:password@host/database\", with signs such as `@`, `/`, `?` and `#` in a password as %40, %2F, \
-     %3F and %23";
-const PARAMETERS: &str = "known are `sslmode`, `sslrootcert`, `sslcert`, `sslkey`, `host`, `hostaddr`, `port`, `dbname`, `user`, \
-                          `password`, `application_name` and `options`; signs such as `?` in a password are written as %3F";
+const HELP: &str = "write \"postgres://user:password@host/database\", with signs such as `@`, `/`, `?` and `#` in a \
+                    password as %40, %2F, %3F and %23";
+const PARAMETERS: &str = "known are `sslmode`, `sslrootcert`, `sslcert`, `sslkey`, `host`, `hostaddr`, `port`, \
+                          `dbname`, `user`, `password`, `application_name` and `options`; signs such as `?` in a \
+                          password are written as %3F";
 const KNOWN: [&str; 12] = [
     "sslmode",
     "sslrootcert",
