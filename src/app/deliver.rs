@@ -246,6 +246,7 @@ impl App {
     /// Writes how it went on, and ends the job.
     async fn settle(&self, task: &Task, deployment: &Deployment, outcome: Outcome) -> Result<(), Stopped> {
         let mut commit = self.finishing(task);
+        commit.jobs.extend(self.read_the_rest(&deployment.description, &outcome, commit.at));
         commit.changes.push(change(deployment, vec![Entry::Settled { outcome }]));
         commit.jobs.extend(self.showing(deployment)?);
         Ok(self.store.commit(commit).await?)

@@ -121,8 +121,11 @@ impl App {
             commit.jobs.push(self.gate_job(deployment)?);
         }
         if !entries.is_empty() {
-            commit.changes.push(change(deployment, entries));
             commit.jobs.extend(self.showing(deployment)?);
+            if let Some(Entry::Settled { outcome }) = entries.last() {
+                commit.jobs.extend(self.read_the_rest(&deployment.description, outcome, commit.at));
+            }
+            commit.changes.push(change(deployment, entries));
         }
         if commit.jobs.is_empty() && commit.changes.is_empty() {
             return Ok(());

@@ -13,6 +13,7 @@ use crate::domain::deployment::Description;
 use crate::domain::effect::Look;
 use crate::domain::event::{Event, Heard};
 use crate::domain::id::{Conversation, DeploymentId, ForgeName, Project, ProjectId};
+use crate::domain::ledger::Outcome;
 use crate::ports::failure::Failure;
 use crate::ports::forge::{ActiveProject, Comment, Sighting};
 use crate::ports::store::{Commit, Finish, KnownProject, Lane, NewJob, RoomNews, Work};
@@ -380,6 +381,29 @@ impl App {
         let (conversation, since) = (description.conversation.clone()?, Some(description.blocked_at));
         let late = now.duration_since(description.blocked_at) > OVERLAP;
         late.then(|| self.look(Look::Comments { conversation, since }, &description.forge, now))
+    }
+
+    /// Polling reads a conversation as long as something waits there: what was said of a deployment until its end, and
+    /// not heard, is read once more when it has ended.
+    pub fn read_the_rest(
+        &self,
+        description: &Description,
+        outcome: &Outcome,
+        now: Timestamp,
+    ) -> Option<NewJob> {
+        let (conversation, since) = (description.conversation.clone()?, Some(description.blocked_at));
+        match outcome {
+            Outcome::Deployed | Outcome::Failed | Outcome::Rejected | Outcome::Cancelled => {
+                Some(self.look(Look::Comments { conversation, since }, &description.forge, now))
+            }
+            Outcome::Waiting(_)
+            | Outcome::Started
+            | Outcome::StartedBy(_)
+            | Outcome::AskedAgain
+            | Outcome::Strayed
+            | Outcome::Bypassed(_)
+            | Outcome::Gone => None,
+        }
     }
 
     /// Since when comments of a conversation may concern us.
