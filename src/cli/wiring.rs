@@ -192,7 +192,7 @@ pub struct Roles {
 
 impl Built {
     /// Polls, serves on the socket and works, as far as those are this process's roles, until told to stop; then
-    /// finishes what runs and closes the store, within [`CLOSED`]. What doesn't end in time is taken up by the next
+    /// finishes what runs and closes the store, within `CLOSED`. What doesn't end in time is taken up by the next
     /// process, or by another one.
     pub async fn run(self, roles: Roles, stop: CancellationToken) -> Result<(), RunError> {
         let (tasks, ended) = (TaskTracker::new(), CancellationToken::new());
