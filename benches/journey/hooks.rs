@@ -15,11 +15,13 @@ const BODY: usize = 10 * 1024;
 const MERGE_REQUESTS: u64 = 1000;
 /// The first comment's and the first merge request's number; in the template they stand for all others.
 const FIRST: (u64, u64) = (1_000_000_001, 1_000_001);
+/// The discussion of all comments that nobody answers; in the template it stands for all others.
+const DISCUSSION: &str = "d1c5b2f0d1c5b2f0d1c5b2f0d1c5b2f0d1c5b2f0";
 
 /// Comments on merge requests of one project.
 pub(crate) struct Hooks {
-    /// What stands before, between and behind the two numbers.
-    parts: [String; 3],
+    /// What stands before, between and behind discussion, comment and merge request.
+    parts: [String; 4],
     key: Vec<u8>,
 }
 
@@ -32,17 +34,18 @@ impl Hooks {
     /// Of this author, with this text.
     pub(crate) fn of(project: u64, author: u64, note: &str) -> anyhow::Result<Self> {
         let text = template(project, author, note);
-        let (before, rest) = text.split_once(&FIRST.0.to_string()).context("no comment in the template")?;
+        let (before, rest) = text.split_once(DISCUSSION).context("no discussion in the template")?;
+        let (then, rest) = rest.split_once(&FIRST.0.to_string()).context("no comment in the template")?;
         let (between, behind) =
             rest.split_once(&FIRST.1.to_string()).context("no merge request in the template")?;
         let key = STANDARD.decode(SIGNING_TOKEN.trim_start_matches("whsec_"))?;
-        Ok(Self { parts: [before, between, behind].map(str::to_owned), key })
+        Ok(Self { parts: [before, then, between, behind].map(str::to_owned), key })
     }
 
-    /// The one that announces this comment on this merge request.
-    fn announce(&self, comment: u64, request: u64) -> String {
-        let [before, between, behind] = &self.parts;
-        format!("{before}{comment}{between}{request}{behind}")
+    /// The one that announces this comment in this discussion of this merge request.
+    fn announce(&self, discussion: &str, comment: u64, request: u64) -> String {
+        let [before, then, between, behind] = &self.parts;
+        format!("{before}{discussion}{then}{comment}{between}{request}{behind}")
     }
 }
 
@@ -52,7 +55,7 @@ impl Kind for Hooks {
     }
 
     fn body(&self, number: u64) -> String {
-        self.announce(FIRST.0 + number, FIRST.1 + number % MERGE_REQUESTS)
+        self.announce(DISCUSSION, FIRST.0 + number, FIRST.1 + number % MERGE_REQUESTS)
     }
 
     fn proof(&self, number: u64, at: i64, body: &str) -> anyhow::Result<String> {
@@ -69,10 +72,17 @@ impl Kind for Hooks {
     }
 }
 
-/// Comments that are there, each with its merge request.
+/// Comments that are there.
 pub(crate) struct Written {
     pub(crate) hooks: Hooks,
-    pub(crate) comments: Vec<(u64, u64)>,
+    pub(crate) comments: Vec<Comment>,
+}
+
+/// Where a comment stands.
+pub(crate) struct Comment {
+    pub(crate) discussion: String,
+    pub(crate) id: u64,
+    pub(crate) request: u64,
 }
 
 impl Kind for Written {
@@ -82,8 +92,7 @@ impl Kind for Written {
 
     fn body(&self, number: u64) -> String {
         let written = usize::try_from(number).ok().and_then(|number| self.comments.get(number));
-        let (comment, request) = written.copied().unwrap_or_default();
-        self.hooks.announce(comment, request)
+        written.map_or_else(String::new, |at| self.hooks.announce(&at.discussion, at.id, at.request))
     }
 
     fn proof(&self, number: u64, at: i64, body: &str) -> anyhow::Result<String> {
@@ -102,7 +111,7 @@ fn template(project: u64, author: u64, note: &str) -> String {
                 "web_url": "https://gitlab.example.com/acme/shop", "default_branch": "main"},
             "object_attributes": {"id": FIRST.0, "note": note,
                 "noteable_type": "MergeRequest", "author_id": author, "created_at": "2026-11-21 08:00:00 UTC",
-                "updated_at": "2026-11-21 08:00:00 UTC", "discussion_id": "d1c5b2f0", "commit_id": null,
+                "updated_at": "2026-11-21 08:00:00 UTC", "discussion_id": DISCUSSION, "commit_id": null,
                 "internal": false, "system": false, "action": "create"},
             "repository": {"name": "shop", "url": "git@gitlab.example.com:acme/shop.git"},
             "zz_merge_request": {"id": 7000, "iid": FIRST.1, "title": "Sell more", "state": "opened",

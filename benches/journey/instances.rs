@@ -2,7 +2,7 @@
 
 use crate::Ground;
 use crate::child::Child;
-use crate::hooks::{Hooks, Written};
+use crate::hooks::{Comment, Hooks, Written};
 use crate::intake::freely;
 use crate::load::{Load, Signed};
 use crate::site::Site;
@@ -82,7 +82,10 @@ fn sustain(world: &World, children: &[Child], commands: u32) -> anyhow::Result<S
     world.hook(first.address);
     world.until_quiet()?;
     let waiting = world.deploy_each(commands)?;
-    let said = |waiting: &Waiting| Ok((world.say(waiting, "@countersign approve")?, waiting.request));
+    let said = |waiting: &Waiting| {
+        let id = world.say(waiting, "@countersign approve")?;
+        Ok(Comment { discussion: world.discussion_of(waiting, id)?, id, request: waiting.request })
+    };
     let comments: anyhow::Result<Vec<_>> = waiting.iter().map(said).collect();
     let hooks = Hooks::of(world.project, world.bob, "@countersign approve")?;
     let mut load = Load::new(Written { hooks, comments: comments? });

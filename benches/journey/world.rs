@@ -261,6 +261,12 @@ impl World {
         note.ok().flatten().context("commenting")
     }
 
+    /// Where a comment stands.
+    pub(crate) fn discussion_of(&self, waiting: &Waiting, note: NoteId) -> anyhow::Result<String> {
+        let mut notes = self.gitlab.notes_of(self.project, waiting.request).into_iter();
+        Ok(notes.find(|known| known.id == note).context("the comment is missing")?.discussion)
+    }
+
     /// Whether GitLab holds the bot's approval.
     pub(crate) fn is_voted(&self, waiting: &Waiting) -> bool {
         let approved =

@@ -1,7 +1,7 @@
 //! The use cases: what happens between a stored delivery and a told world.
 //!
 //! * [`intake`]: verified bytes become a stored delivery.
-//! * [`worker`]: leases jobs and hands each to its use case.
+//! * [`worker`]: leases jobs and hands each to its use case; [`retry`]: what follows when that fails.
 //! * [`react`]: a comment becomes a decision, written in one commit.
 //! * [`targets`] and [`commands`]: which deployments a command means, and what it comes to.
 //! * [`press`]: a button pressed on a forge becomes a decision.
@@ -34,6 +34,7 @@ pub mod people;
 pub mod press;
 pub mod react;
 pub mod recheck;
+pub mod retry;
 pub mod rounds;
 pub mod talk;
 pub mod targets;
