@@ -146,6 +146,11 @@ impl Books {
         self.tidy_up()
     }
 
+    /// What polls is due at once, as it is when a server was away.
+    pub(crate) fn let_poll(&mut self) -> anyhow::Result<()> {
+        self.run("UPDATE job SET run_at = 0 WHERE lease_until IS NULL")
+    }
+
     /// One more deployment, whose chain begins with what `describe` makes of the model's description.
     fn add(
         &self,
@@ -198,13 +203,18 @@ impl Books {
 
     /// What either database does by itself when as much comes to it over years.
     fn tidy_up(&mut self) -> anyhow::Result<()> {
+        self.run(match self.database {
+            Database::Sqlite(_) => "PRAGMA wal_checkpoint(TRUNCATE)",
+            Database::Postgres(_) => "VACUUM ANALYZE",
+        })
+    }
+
+    fn run(&mut self, statement: &'static str) -> anyhow::Result<()> {
         Ok(self.runtime.block_on(async {
             match &mut self.database {
-                Database::Sqlite(connection) => {
-                    sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(connection).await.map(drop)
-                }
+                Database::Sqlite(connection) => sqlx::raw_sql(statement).execute(connection).await.map(drop),
                 Database::Postgres(connection) => {
-                    sqlx::raw_sql("VACUUM ANALYZE").execute(connection).await.map(drop)
+                    sqlx::raw_sql(statement).execute(connection).await.map(drop)
                 }
             }
         })?)

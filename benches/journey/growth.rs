@@ -151,6 +151,7 @@ impl Grown {
     fn measure(&mut self, past: u32, blocked: u32) -> anyhow::Result<Figures> {
         self.books.fill_past(past.into())?;
         self.block(blocked)?;
+        self.books.let_poll()?;
         let began = Instant::now();
         let child = self.site.serve()?;
         self.until_idle()?;

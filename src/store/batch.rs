@@ -20,18 +20,35 @@ pub(super) trait Shelf: Send {
     /// Stores all of them or none; one answer for each, in their order, after they are durable.
     fn store(
         &mut self,
-        deliveries: Vec<NewDelivery>,
+        deliveries: &[NewDelivery],
     ) -> impl Future<Output = Result<Vec<Accepted>, StoreError>> + Send;
 }
 
 /// A delivery in the queue.
 pub(super) struct Waiting {
-    pub(super) delivery: NewDelivery,
-    pub(super) since: Instant,
-    pub(super) answer: oneshot::Sender<Result<Accepted, StoreError>>,
+    delivery: NewDelivery,
+    caller: Caller,
 }
 
 impl Waiting {
+    /// It waits from now on; what became of it comes out at the other end.
+    pub(super) fn new(delivery: NewDelivery) -> (Self, oneshot::Receiver<Result<Accepted, StoreError>>) {
+        let (answer, answered) = oneshot::channel();
+        (Self { delivery, caller: Caller { since: Instant::now(), answer } }, answered)
+    }
+
+    fn parts(self) -> (NewDelivery, Caller) {
+        (self.delivery, self.caller)
+    }
+}
+
+/// Who waits for a delivery's being on disk.
+struct Caller {
+    since: Instant,
+    answer: oneshot::Sender<Result<Accepted, StoreError>>,
+}
+
+impl Caller {
     fn answer(self, answer: Result<Accepted, StoreError>) {
         // A caller who went away will send the delivery again and hear "duplicate".
         let _ = self.answer.send(answer);
@@ -55,8 +72,7 @@ impl Intake {
 
     /// Hands a delivery to the next batch and waits until that batch is durable.
     pub(super) async fn accept(&self, delivery: NewDelivery) -> Result<Accepted, StoreError> {
-        let (answer, answered) = oneshot::channel();
-        let waiting = Waiting { delivery, since: Instant::now(), answer };
+        let (waiting, answered) = Waiting::new(delivery);
         self.0.try_send(waiting).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => StoreError::Unavailable("too many deliveries wait".into()),
             mpsc::error::TrySendError::Closed(_) => closed(),
@@ -86,36 +102,41 @@ pub(super) async fn write(shelf: &mut impl Shelf, batch: Vec<Waiting>, deadline:
     if batch.is_empty() {
         return;
     }
-    let deliveries: Vec<NewDelivery> = batch.iter().map(|waiting| waiting.delivery.clone()).collect();
-    match shelf.store(deliveries).await {
+    let (deliveries, callers): (Vec<_>, Vec<_>) = batch.into_iter().map(Waiting::parts).unzip();
+    match shelf.store(&deliveries).await {
         Ok(answers) => {
-            for (waiting, answer) in batch.into_iter().zip(answers) {
-                waiting.answer(Ok(answer));
+            for (caller, answer) in callers.into_iter().zip(answers) {
+                caller.answer(Ok(answer));
             }
         }
         Err(error) => {
-            tracing::warn!(%error, size = batch.len(), "a batch of deliveries failed; writing them one by one");
-            write_singly(shelf, batch, deadline).await;
+            tracing::warn!(%error, size = deliveries.len(), "a batch of deliveries failed; writing them one by one");
+            write_singly(shelf, deliveries.iter().zip(callers), deadline).await;
         }
     }
 }
 
 /// One bad delivery doesn't take the others with it.
-async fn write_singly(shelf: &mut impl Shelf, batch: Vec<Waiting>, deadline: Duration) {
-    for waiting in batch {
-        if waiting.is_late(deadline) {
-            waiting.answer(Err(too_late()));
+async fn write_singly(
+    shelf: &mut impl Shelf,
+    batch: impl Iterator<Item = (&NewDelivery, Caller)>,
+    deadline: Duration,
+) {
+    for (delivery, caller) in batch {
+        if caller.is_late(deadline) {
+            caller.answer(Err(too_late()));
             continue;
         }
-        let answer = shelf.store(vec![waiting.delivery.clone()]).await;
-        waiting.answer(answer.map(|answers| answers.first().copied().unwrap_or(Accepted::Duplicate)));
+        let answer = shelf.store(std::slice::from_ref(delivery)).await;
+        caller.answer(answer.map(|answers| answers.first().copied().unwrap_or(Accepted::Duplicate)));
     }
 }
 
 fn drop_late(batch: Vec<Waiting>, deadline: Duration) -> Vec<Waiting> {
-    let (late, in_time): (Vec<_>, Vec<_>) = batch.into_iter().partition(|waiting| waiting.is_late(deadline));
+    let (late, in_time): (Vec<_>, Vec<_>) =
+        batch.into_iter().partition(|waiting| waiting.caller.is_late(deadline));
     for waiting in late {
-        waiting.answer(Err(too_late()));
+        waiting.caller.answer(Err(too_late()));
     }
     in_time
 }
@@ -138,12 +159,6 @@ impl<'a> Fresh<'a> {
     pub(super) fn of(deliveries: &'a [NewDelivery], mut new: HashSet<(String, String)>) -> Self {
         let is_new = deliveries.iter().map(|one| new.remove(&(one.source.clone(), one.id.clone()))).collect();
         Self { deliveries, is_new }
-    }
-
-    /// `known`: source and id of those that are there already.
-    pub(super) fn besides(deliveries: &'a [NewDelivery], known: &HashSet<(String, String)>) -> Self {
-        let ids = deliveries.iter().map(|one| (one.source.clone(), one.id.clone()));
-        Self::of(deliveries, ids.filter(|id| !known.contains(id)).collect())
     }
 
     fn iter(&self) -> impl Iterator<Item = &'a NewDelivery> {
@@ -185,7 +200,7 @@ mod tests {
             events: Vec::new(),
             received_at: Timestamp::UNIX_EPOCH,
         };
-        Waiting { delivery, since: Instant::now(), answer: oneshot::channel().0 }
+        Waiting::new(delivery).0
     }
 
     #[test]

@@ -118,10 +118,11 @@ async fn readers(file: &Path) -> Result<SqlitePool, OpenError> {
         .map_err(database)
 }
 
-const MIGRATIONS: [(&str, &str); 3] = [
+const MIGRATIONS: [(&str, &str); 4] = [
     ("start", include_str!("migrations/0001_start.sql")),
     ("chats", include_str!("migrations/0002_chats.sql")),
     ("growth", include_str!("migrations/0003_growth.sql")),
+    ("intake", include_str!("migrations/0004_intake.sql")),
 ];
 
 async fn bring_up_to_date(connection: &mut SqliteConnection) -> Result<(), OpenError> {

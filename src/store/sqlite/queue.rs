@@ -7,26 +7,25 @@ use crate::ports::store::{Lane, LeasedJob, NewJob, StoreError};
 use crate::store::rows::{JobRow, json, millis, work_text};
 use crate::store::sql;
 use jiff::Timestamp;
-use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnection;
 use std::collections::BTreeSet;
 
-/// Jobs that carry no mark, in their order; then whose turn it is in their queues. JSON arrays: `$3` rows of `job`, `$4`
+/// Jobs that carry no mark, in their order; then whose turn it is in their queues. JSON arrays: `$2` rows of `job`, `$3`
 /// pairs of lane and key. A head whose turn it stays is left alone. CROSS JOIN, so that each pair is looked up; the
 /// planner would walk through all heads of the lane.
 macro_rules! insert_all {
     () => {
         "INSERT INTO job (lane, key, forge, work, run_at, ordered_at, created_at) \
             SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6 \
-            FROM json_each($3) ORDER BY json_each.key; \
+            FROM json_each($2) ORDER BY json_each.key; \
         UPDATE job SET head = FALSE WHERE id IN (SELECT h.id \
-            FROM json_each($4) w CROSS JOIN job h ON h.lane = w.value ->> 0 AND h.key = w.value ->> 1 AND h.head \
+            FROM json_each($3) w CROSS JOIN job h ON h.lane = w.value ->> 0 AND h.key = w.value ->> 1 AND h.head \
             WHERE h.id IS NOT (SELECT id FROM job WHERE lane = h.lane AND key = h.key AND NOT dead \
                 ORDER BY ordered_at, id LIMIT 1)); \
         UPDATE job SET head = TRUE WHERE NOT head AND id IN (SELECT \
             (SELECT id FROM job WHERE lane = w.value ->> 0 AND key = w.value ->> 1 AND NOT dead \
                 ORDER BY ordered_at, id LIMIT 1) \
-            FROM json_each($4) w)"
+            FROM json_each($3) w)"
     };
 }
 pub(super) use insert_all;
@@ -39,14 +38,14 @@ pub(super) struct Rows {
 
 /// Rows for jobs, each with the time of its writing.
 pub(super) fn rows(jobs: &[(Timestamp, NewJob)]) -> Result<Rows, StoreError> {
-    let mut rows = Vec::with_capacity(jobs.len());
-    for (at, job) in jobs {
+    let row = |(at, job): &(Timestamp, NewJob)| {
         let (run_at, order, at) = (millis(job.run_at), millis(job.order), millis(*at));
         let work = work_text(job)?;
-        rows.push(json!([job.lane.priority(), job.key, job.platform.as_str(), work, run_at, order, at]));
-    }
+        Ok((job.lane.priority(), job.key.clone(), job.platform.clone(), work, run_at, order, at))
+    };
+    let rows: Result<Vec<_>, StoreError> = jobs.iter().map(row).collect();
     let turns: BTreeSet<_> = jobs.iter().map(|(_, job)| (job.lane.priority(), job.key.as_str())).collect();
-    Ok(Rows { jobs: Value::from(rows).to_string(), turns: json(&turns)? })
+    Ok(Rows { jobs: json(&rows?)?, turns: json(&turns)? })
 }
 
 /// Is there anything to lease at `$1`? Asked of a connection that only reads: most looks find nothing, and the one that

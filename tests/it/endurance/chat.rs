@@ -324,8 +324,8 @@ async fn votes_in(store: &dyn Store, environment: &str) -> Result<Vec<Vote>, Sto
     Ok(votes)
 }
 
-/// What a message shows, in the same words whenever it was written. What a deployment would change is left out: a
-/// message does without where the forge couldn't tell.
+/// What a message shows, in the same words whenever it was written. What a deployment would change is left out, and where
+/// its commit is to be seen: a message does without where the forge couldn't tell.
 fn shown(text: &str) -> Vec<String> {
     let extra = |line: &str| line.contains("new commit") || line.contains("Not a step forward");
     let mut lines = Vec::new();
@@ -333,6 +333,13 @@ fn shown(text: &str) -> Vec<String> {
         let line = match (line.split_once("<!date^"), line.rsplit_once('>')) {
             (Some((before, _)), Some((_, after))) => format!("{before}…{after}"),
             _ => line.to_owned(),
+        };
+        let line = match line
+            .split_once("Commit: ")
+            .and_then(|(label, said)| Some((label, said.split_once(' ')?)))
+        {
+            Some((label, (_, title))) => format!("{label}Commit: … {title}"),
+            None => line,
         };
         let line = line.split(' ').map(|word| numberless(&timeless(word))).collect::<Vec<_>>().join(" ");
         lines.push(format!("  {line}"));

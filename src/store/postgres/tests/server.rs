@@ -5,8 +5,6 @@ use crate::ports::store::LeasedJob;
 use crate::store::batch::{self, Waiting};
 use crate::store::conformance::{change, commented, enqueue, id, lease, opened};
 use crate::store::postgres::migrate;
-use std::time::Instant;
-use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 const END_ALL: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
@@ -169,14 +167,8 @@ async fn one_poisoned_delivery_does_not_take_its_batch_with_it() {
              EXECUTE FUNCTION poison()",
         )
         .await;
-    let (batch, answers): (Vec<_>, Vec<_>) = ["a", "b", "c"]
-        .map(|name| {
-            let (answer, answered) = oneshot::channel();
-            let delivery = delivery(name, vec![commented(1, 0)]);
-            (Waiting { delivery, since: Instant::now(), answer }, answered)
-        })
-        .into_iter()
-        .unzip();
+    let (batch, answers): (Vec<_>, Vec<_>) =
+        ["a", "b", "c"].map(|name| Waiting::new(delivery(name, vec![commented(1, 0)]))).into_iter().unzip();
     batch::write(&mut store.pool.clone(), batch, Duration::from_mins(1)).await;
     let mut heard = Vec::new();
     for answer in answers {

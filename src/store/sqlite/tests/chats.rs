@@ -3,22 +3,18 @@
 use super::*;
 use crate::ports::postings::Postings;
 use crate::store::conformance::postings;
-use crate::store::{open, sql};
-use sqlx::migrate::Migrator;
+use crate::store::sql;
 
 #[tokio::test]
 async fn a_file_of_before_there_were_chats_goes_on() {
     let house = House::new();
     let first = [("start", include_str!("../migrations/0001_start.sql"))];
-    let options = SqliteConnectOptions::new().filename(house.file()).create_if_missing(true);
-    let mut connection = options.connect().await.unwrap();
-    Migrator::with_migrations(open::migrations(&first)).run(&mut connection).await.unwrap();
+    house.migrate_only(&first).await;
     for row in postings::rows_of_before() {
-        sqlx::raw_sql(AssertSqlSafe(row)).execute(&mut connection).await.unwrap();
+        house.execute(row).await;
     }
-    sqlx::Connection::close(connection).await.unwrap();
     let refused = house.try_open(Access::Beside).await.err().unwrap();
-    assert!(matches!(refused, OpenError::Older { found: 1, known: 3 }), "{refused}");
+    assert!(matches!(refused, OpenError::Older { found: 1, known: 4 }), "{refused}");
 
     postings::a_deployment_of_before_goes_on(house.open().await).await.unwrap();
     let subjects = "SELECT subject FROM deployment ORDER BY number";

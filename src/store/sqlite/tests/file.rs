@@ -44,9 +44,33 @@ async fn a_reader_neither_creates_nor_changes_a_database() {
     let empty = house.try_open(Access::Beside).await.err().unwrap();
     assert!(matches!(empty, OpenError::Older { found: 0, .. }), "{empty}");
 
-    assert_eq!(migrate(&house.url()).await.unwrap(), 3);
-    assert_eq!(migrate(&house.url()).await.unwrap(), 3, "again changes nothing");
+    assert_eq!(migrate(&house.url()).await.unwrap(), 4);
+    assert_eq!(migrate(&house.url()).await.unwrap(), 4, "again changes nothing");
     assert_eq!(house.try_open(Access::Beside).await.unwrap().ready().await, Ok(()));
+}
+
+#[tokio::test]
+async fn what_was_heard_before_its_tables_were_rebuilt_is_known() {
+    let house = House::new();
+    let first = [
+        ("start", include_str!("../migrations/0001_start.sql")),
+        ("chats", include_str!("../migrations/0002_chats.sql")),
+        ("growth", include_str!("../migrations/0003_growth.sql")),
+    ];
+    house.migrate_only(&first).await;
+    house
+        .execute("INSERT INTO delivery VALUES ('gitlab', 'later', 'x', 2000), ('gitlab', 'a', 'x', 1000)")
+        .await;
+    house.execute("INSERT INTO heard VALUES ('gitlab/42/mr/7#1', 'kept', 9, 1000)").await;
+
+    let store = house.open().await;
+    assert_eq!(store.accept(delivery("a", Vec::new())).await, Ok(Accepted::Duplicate));
+    assert_eq!(store.accept(delivery("b", vec![commented(1, 0)])).await, Ok(Accepted::Stored));
+    let (digest, author, _) = store.heard(&conformance::comment(1)).await.unwrap().unwrap();
+    assert_eq!((digest.as_str(), author.0), ("kept", 9), "the first announcement counts");
+    let before = jiff::Timestamp::from_millisecond(1500).unwrap();
+    assert_eq!(store.forget_deliveries(before).await, Ok(2), "one delivery and what it announced");
+    assert_eq!(store.accept(delivery("later", Vec::new())).await, Ok(Accepted::Duplicate));
 }
 
 #[tokio::test]
@@ -61,7 +85,7 @@ async fn a_newer_schema_is_refused() {
         .await;
     for access in [Access::Serve, Access::Beside] {
         let refused = house.try_open(access).await.err().unwrap();
-        assert!(matches!(refused, OpenError::Newer { found: 999, known: 3 }), "{refused}");
+        assert!(matches!(refused, OpenError::Newer { found: 999, known: 4 }), "{refused}");
     }
     assert!(matches!(migrate(&house.url()).await, Err(OpenError::Newer { .. })));
 }
@@ -75,7 +99,7 @@ async fn what_is_no_file_is_no_address() {
     }
     let plain = house.file().display().to_string();
     for url in [plain.clone(), format!("sqlite:{plain}"), format!("sqlite://{plain}")] {
-        assert_eq!(migrate(&url).await.unwrap(), 3);
+        assert_eq!(migrate(&url).await.unwrap(), 4);
     }
 }
 

@@ -12,6 +12,7 @@ use crate::store::conformance::{
     self, Shared, StandingClock, account, at, change, commented, delivery, description, id, job, opened,
     voted,
 };
+use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Row};
 use std::path::PathBuf;
@@ -62,8 +63,16 @@ impl House {
         SqliteConnectOptions::new().filename(self.file()).connect().await.unwrap()
     }
 
-    async fn execute(&self, statement: &'static str) {
-        sqlx::query(statement).execute(&mut self.raw().await).await.unwrap();
+    async fn execute(&self, statement: impl Into<String>) {
+        sqlx::query(AssertSqlSafe(statement.into())).execute(&mut self.raw().await).await.unwrap();
+    }
+
+    /// A file as it was when only these migrations were known.
+    async fn migrate_only(&self, known: &[(&'static str, &'static str)]) {
+        let options = SqliteConnectOptions::new().filename(self.file()).create_if_missing(true);
+        let mut connection = options.connect().await.unwrap();
+        let migrator = Migrator::with_migrations(crate::store::open::migrations(known));
+        migrator.run(&mut connection).await.unwrap();
     }
 }
 
