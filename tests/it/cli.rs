@@ -338,12 +338,18 @@ pub(crate) fn write_ledger(desk: &Desk) {
 
 /// Changes the file behind the program's back.
 pub(crate) fn tamper(desk: &Desk, statement: &'static str) {
+    assert_eq!(execute(desk, statement.to_owned()), 1);
+}
+
+/// Runs a statement on the database past the program; returns how many rows it changed.
+pub(crate) fn execute(desk: &Desk, statement: String) -> u64 {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let pool = sqlx::SqlitePool::connect(&desk.store()).await.unwrap();
-        assert_eq!(sqlx::query(statement).execute(&pool).await.unwrap().rows_affected(), 1);
+        let done = sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&pool).await.unwrap();
         pool.close().await;
-    });
+        done.rows_affected()
+    })
 }
 
 #[test]

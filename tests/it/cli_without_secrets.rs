@@ -1,6 +1,6 @@
 //! Commands that use the store alone, run by somebody who has no secret of a forge or a chat.
 
-use crate::cli::{Desk, Ran, SECRET, Serving, countersign, ran, tamper, write_ledger};
+use crate::cli::{Desk, Ran, SECRET, Serving, countersign, execute, ran, tamper, write_ledger};
 
 const WHOLE: &str = "2 entries of 1 deployments: every hash fits\n";
 
@@ -120,12 +120,14 @@ fn a_backup_is_audited_without_a_configuration() {
     let desk = Desk::new();
     write_ledger(&desk);
     let (backup, url) = (desk.folder.path().join("backup.db"), desk.store().replace("ledger", "backup"));
-    std::fs::copy(desk.folder.path().join("ledger.db"), backup).unwrap();
+    execute(&desk, format!("VACUUM INTO '{}'", backup.display()));
+    let before = std::fs::read(&backup).unwrap();
     tamper(&desk, "UPDATE ledger SET at = at + 1 WHERE seq = 1");
 
     let (sound, exported) = (audit(&desk, "verify", &url), audit(&desk, "export", &url));
     assert_eq!((sound.code, sound.out.as_str(), sound.err.as_str()), (0, WHOLE, ""));
     assert_eq!((exported.code, exported.out.lines().count()), (0, 2));
+    assert!(std::fs::read(&backup).unwrap() == before, "the audit changed the backup");
     let changed = audit(&desk, "verify", &desk.store());
     assert_eq!(changed.code, 1);
     assert!(changed.out.contains("entry 1 of gitlab/30/4711 does not match"), "{}", changed.out);

@@ -99,10 +99,12 @@ async fn connect(file: &Path, access: Access) -> Result<SqliteConnection, OpenEr
         // A missing file is told by the system's own words, not by SQLite's "unable to open".
         std::fs::metadata(file).map_err(|why| OpenError::Io { path: file.to_owned(), why })?;
     }
-    let options = options(file)
-        .create_if_missing(access == Access::Serve)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full);
+    let options = options(file).synchronous(SqliteSynchronous::Full);
+    let options = match access {
+        Access::Serve => options.create_if_missing(true).journal_mode(SqliteJournalMode::Wal),
+        // Whoever audits a backup finds it as it was.
+        Access::Beside => options.create_if_missing(false),
+    };
     options.connect().await.map_err(database)
 }
 
