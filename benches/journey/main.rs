@@ -190,7 +190,7 @@ fn starts(table: &mut Table, ground: &Ground, extent: &Extent) -> anyhow::Result
     for _ in 0..extent.starts {
         times.push(site.serve()?.ready_after);
     }
-    table.row("start to ready, p50", format!("{} ms", ms(quantile(&times, 0.5))), "< 200 ms");
+    table.row("start to ready, p50", format!("{} ms", ms(quantile(&times, 0.5))), "< 50 ms");
     Ok(())
 }
 
@@ -248,8 +248,8 @@ fn work(table: &mut Table, ground: &Ground, extent: &Extent) -> anyhow::Result<(
         intake::work(&ground.folder, extent.hooks_at_work, WORK_MOST)?;
     table.row("10 KiB hooks stored while the worker works", format!("{:.0} /s", series.rate()), "");
     table.times("hook to 202 while the worker works", &series.latencies);
-    table.row("memory, idle", format!("{idle:.1} MiB"), "< 40 MB");
-    table.row(&format!("memory after {sent} hooks"), format!("{after:.1} MiB"), "< 40 MB");
+    table.row("memory, idle", format!("{idle:.1} MiB"), "");
+    table.row(&format!("memory after {sent} hooks"), format!("{after:.1} MiB"), "");
     table.row("memory at its highest", format!("{highest:.1} MiB"), "");
     Ok(())
 }

@@ -169,7 +169,8 @@ pub async fn build_by(
     let (wake, pulse) = (Arc::new(Notify::new()), Arc::new(Pulse::default()));
     store.listen(Arc::clone(&wake));
     let worker = Worker::new(app.clone(), Arc::clone(&wake));
-    let router = Web::new(app.clone(), sources, wake, Arc::clone(&pulse)).router();
+    let web = Web::new(app.clone(), sources, wake, Arc::clone(&pulse));
+    let router = web.behind_proxy(config.server.client_address_header.clone()).router();
     Ok(Built { app, worker, router, store, pulse })
 }
 

@@ -69,8 +69,25 @@ impl<'a> Checker<'a> {
     fn server(&mut self, raw: RawServer) -> Option<Server> {
         let listen = self.listen(raw.listen);
         let public_url = self.or(raw.public_url, None, |checker, url| checker.public_url(url).map(Some));
+        let client_address_header =
+            self.or(raw.client_address_header, None, |checker, name| checker.header_name(name).map(Some));
         let api_tokens = self.secrets(raw.api_tokens, Self::header_secret);
-        Some(Server { listen: listen?, public_url: public_url?, api_tokens: api_tokens? })
+        Some(Server {
+            listen: listen?,
+            public_url: public_url?,
+            client_address_header: client_address_header?,
+            api_tokens: api_tokens?,
+        })
+    }
+
+    fn header_name(&mut self, text: &Spanned<String>) -> Option<String> {
+        let name = text.get_ref();
+        let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') && !name.is_empty();
+        if !is_name {
+            let help = "write the name of one, such as \"X-Forwarded-For\"";
+            self.sheet.fault(text.span(), "`client_address_header` isn't the name of a header", help);
+        }
+        is_name.then(|| name.to_ascii_lowercase())
     }
 
     /// Where the server itself is: the paths of hooks are added to it.

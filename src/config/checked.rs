@@ -41,6 +41,8 @@ pub struct Server {
     pub listen: SocketAddr,
     /// Where people reach the dashboard; links in cards begin with it.
     pub public_url: Option<Url>,
+    /// The header, in lower case, in which our own proxy says who its client is. None: there is no such proxy.
+    pub client_address_header: Option<String>,
     /// Bearer tokens of the JSON API. None: the API is closed.
     pub api_tokens: Vec<SecretString>,
 }

@@ -19,6 +19,7 @@ pub(super) struct RawConfig {
 pub(super) struct RawServer {
     pub(super) listen: Field<String>,
     pub(super) public_url: Field<String>,
+    pub(super) client_address_header: Field<String>,
     pub(super) api_tokens: Field<Items<Source>>,
 }
 
@@ -128,6 +129,7 @@ impl RawServer {
         Self {
             listen: section.plain("listen"),
             public_url: section.plain("public_url"),
+            client_address_header: section.plain("client_address_header"),
             api_tokens: section.secrets("api_tokens"),
         }
     }

@@ -3,6 +3,7 @@
 use super::error::Refused;
 use super::health::Arrival;
 use super::seats::Guest;
+use super::source::Source;
 use super::strangers::Visit;
 use super::{BodyLimits, PIECE, Web};
 use crate::app::intake::{NotTaken, Taken};
@@ -58,7 +59,7 @@ pub(super) async fn receive(
     name: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Response, Refused> {
-    let visit = web.strangers.enter(request.extensions().get().map(Guest::source), web.app.clock.now());
+    let visit = web.strangers.enter(web.source(&request), web.app.clock.now());
     let Ok(Path(name)) = name else { return Err(Refused::NoSuchHook) };
     if !web.sources.contains_key(&name) {
         return Err(Refused::NoSuchHook);
@@ -80,6 +81,13 @@ pub(super) async fn receive(
 }
 
 impl Web {
+    /// What is said in a header counts where our own proxy says it: on a connection from inside.
+    fn source(&self, request: &Request) -> Option<Source> {
+        let peer = request.extensions().get().map(Guest::source)?;
+        let told = self.client_address.as_deref().filter(|_| peer.is_inside());
+        Some(told.and_then(|name| Source::told(request.headers(), name)).unwrap_or(peer))
+    }
+
     async fn take(
         &self,
         name: &str,

@@ -79,6 +79,8 @@ pub struct Web {
     /// One permit for each piece.
     room: Semaphore,
     strangers: Strangers,
+    /// The header in which our own proxy says who its client is.
+    client_address: Option<String>,
     is_ready: Lately<bool>,
     backlog: Lately<Option<Backlog>>,
 }
@@ -91,7 +93,8 @@ impl Web {
         let room = Semaphore::new(limits.room / PIECE);
         let strangers = Strangers::new(StrangerLimits::default());
         let (is_ready, backlog) = (Lately::new(ASK_EVERY), Lately::new(ASK_EVERY));
-        Self { app, sources, wake, pulse, limits, room, strangers, is_ready, backlog }
+        let client_address = None;
+        Self { app, sources, wake, pulse, limits, room, strangers, client_address, is_ready, backlog }
     }
 
     /// The same with other limits.
@@ -102,6 +105,11 @@ impl Web {
     /// The same with other limits for those who prove nothing.
     pub fn with_stranger_limits(self, limits: StrangerLimits) -> Self {
         Self { strangers: Strangers::new(limits), ..self }
+    }
+
+    /// The same behind a proxy that says in this header who its client is.
+    pub fn behind_proxy(self, client_address: Option<String>) -> Self {
+        Self { client_address, ..self }
     }
 
     /// All routes. A panic in one of them is answered with 500 and harms no other.

@@ -1,10 +1,9 @@
-//! Where requests come from, as far as a server can tell by itself.
+//! Where requests come from: the address of their connection, or what our own proxy says of its client.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use axum::http::HeaderMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// An IPv4 address, or the network of an IPv6 address (/64: within it a client takes what address it likes).
-///
-/// It is the address of the connection. What a header says of another one is anybody's word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Source(IpAddr);
 
@@ -14,6 +13,14 @@ impl Source {
             IpAddr::V4(address) => address.into(),
             IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
         })
+    }
+
+    /// The client of a proxy, by the header of this name: the last address there, which is the proxy's word. What stands
+    /// before it is anybody's.
+    pub(super) fn told(headers: &HeaderMap, name: &str) -> Option<Self> {
+        let last = headers.get_all(name).iter().next_back()?.to_str().ok()?.rsplit(',').next()?.trim();
+        let address = last.parse().or_else(|_| last.parse().map(|with_port: SocketAddr| with_port.ip()));
+        address.ok().map(Self::of)
     }
 
     /// Not an address of the public internet: a proxy of ours, behind which anybody may stand, or our own network.
@@ -42,6 +49,7 @@ fn is_carriers(address: Ipv4Addr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::http::HeaderValue;
     use rstest::rstest;
 
     fn source(address: &str) -> Source {
@@ -57,6 +65,22 @@ mod tests {
     #[case::two_written_as_ipv6("::ffff:203.0.113.7", "::ffff:203.0.113.8", false)]
     fn one_client_is_one_source(#[case] one: &str, #[case] other: &str, #[case] same: bool) {
         assert_eq!(source(one) == source(other), same);
+    }
+
+    #[rstest]
+    #[case::one("203.0.113.7", Some("203.0.113.7"))]
+    #[case::what_a_client_wrote_comes_first("198.51.100.1, 203.0.113.7", Some("203.0.113.7"))]
+    #[case::with_a_port("203.0.113.7:40312", Some("203.0.113.7"))]
+    #[case::ipv6("2001:db8:1:2::7", Some("2001:db8:1:2::"))]
+    #[case::ipv6_with_a_port("[2001:db8:1:2::7]:40312", Some("2001:db8:1:2::"))]
+    #[case::nothing("", None)]
+    #[case::unknown("203.0.113.7, unknown", None)]
+    fn a_proxy_tells_its_client_last(#[case] header: &str, #[case] client: Option<&str>) {
+        let mut headers = HeaderMap::new();
+        headers.append("x-forwarded-for", HeaderValue::from_static("192.0.2.1"));
+        headers.append("x-forwarded-for", HeaderValue::from_str(header).unwrap());
+        assert_eq!(Source::told(&headers, "x-forwarded-for"), client.map(source));
+        assert_eq!(Source::told(&headers, "fly-client-ip"), None);
     }
 
     #[rstest]

@@ -8,7 +8,7 @@
 //!   the body is read: some hundred requests a second all get one, and whoever stalls takes none from others. Of more
 //!   requests each gets one by luck; who sends again gets it soon.
 //! * Addresses that aren't of the public internet aren't limited: everybody who comes through a proxy of ours has its
-//!   address. There the proxy must limit.
+//!   address. There the proxy must limit, or say whose request it is (`client_address_header`).
 //!
 //! What was refused nevertheless is lost if its sender doesn't repeat it. Forges are polled, chats are not.
 

@@ -231,11 +231,13 @@ fn faults_of_shape() {
 
 #[test]
 fn faults_of_server_and_store() {
-    let text =
-        format!("server = {{ listen = \"localhost\", public_url = \"ftp://example.com\" }}\n{MINIMAL}");
+    let text = format!(
+        "server = {{ listen = \"localhost\", public_url = \"ftp://example.com\", client_address_header = \"X Forwarded\" }}\n{MINIMAL}"
+    );
     assert_snapshot!(faults(&text), @r#"
     1: `listen` isn't an address to listen on; write an IP address and a port, such as "127.0.0.1:8080" or "[::]:8080"
     1: this isn't an http or https address; write it plain, such as "https://countersign.example.com"
+    1: `client_address_header` isn't the name of a header; write the name of one, such as "X-Forwarded-For"
     "#);
     assert_snapshot!(faults(&format!("store = {{ url = \"mysql:x\" }}\n{MINIMAL}")), @r#"
     1: this isn't the address of a store; write "sqlite:" and the path of a file, such as "sqlite:countersign.db", or "postgres://user@host/database"

@@ -67,6 +67,44 @@ async fn who_is_limited_can_still_ask_how_we_are_and_is_counted() {
     }
 }
 
+/// All come through one proxy of ours, which says in a header who its client is.
+#[tokio::test]
+async fn behind_a_proxy_each_of_its_clients_is_limited_by_itself() {
+    let strangers = StrangerLimits { inside: false, ..STRICT };
+    let client_address = Some("x-forwarded-for".to_owned());
+    let house = house_within(Bounds { strangers, client_address, ..Bounds::default() }).await;
+    let from = |client: &str| good().without_token().with("x-forwarded-for", client);
+
+    let invented = from("198.51.100.1, 203.0.113.7");
+    assert_eq!(statuses(&house, MALLORY, &invented, 5).await, [401; 5]);
+    for again in [invented, from("203.0.113.7"), from("192.0.2.1, 203.0.113.7")] {
+        assert_eq!(
+            house.send_from(MALLORY, &again).await.status,
+            429,
+            "what mallory writes before it changes nothing"
+        );
+    }
+    let forge = good().with("x-forwarded-for", "203.0.113.8");
+    assert_eq!(house.send_from(MALLORY, &forge).await.status, 202, "another client isn't touched");
+    assert_eq!(
+        statuses(&house, MALLORY, &good().without_token(), 7).await,
+        [401; 7],
+        "the proxy's own are not limited"
+    );
+}
+
+/// Who doesn't come through a proxy of ours is whom their connection says.
+#[tokio::test]
+async fn a_header_is_not_believed_where_no_proxy_is_configured() {
+    let house = strict().await;
+    for number in 0..5 {
+        let request = good().without_token().with("x-forwarded-for", format!("203.0.113.{number}"));
+        assert_eq!(house.send_from(MALLORY, &request).await.status, 401);
+    }
+    let request = good().without_token().with("x-forwarded-for", "203.0.113.77");
+    assert_eq!(house.send_from(MALLORY, &request).await.status, 429);
+}
+
 /// Twenty megabytes are announced, and nothing of them is waited for.
 #[tokio::test]
 async fn who_is_limited_is_answered_before_the_body() {

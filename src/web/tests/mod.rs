@@ -100,6 +100,7 @@ struct Bounds {
     bodies: BodyLimits,
     connections: Limits,
     strangers: StrangerLimits,
+    client_address: Option<String>,
 }
 
 /// The server on a port of its own.
@@ -143,7 +144,10 @@ async fn house_within(bounds: Bounds) -> House {
     };
     let (wake, pulse) = (Arc::new(Notify::new()), Arc::new(Pulse::default()));
     let web = Web::new(app, sources(&held), Arc::clone(&wake), Arc::clone(&pulse));
-    let web = web.with_limits(bounds.bodies).with_stranger_limits(bounds.strangers);
+    let web = web
+        .with_limits(bounds.bodies)
+        .with_stranger_limits(bounds.strangers)
+        .behind_proxy(bounds.client_address);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
     tasks.spawn(serve_within(bounds.connections, listener, web.router(), stop.clone(), tasks.clone()));

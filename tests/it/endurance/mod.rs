@@ -116,6 +116,12 @@ impl Set {
         let (counts, wrong) = self.play();
         say(&format!("{counts:#?}"));
         assert!(wrong.is_empty(), "{} of {} runs:\n{}", wrong.len(), self.runs, wrong.join("\n\n"));
+        let hazard = match self.plan.kind {
+            Kind::Crash => "kill ",
+            Kind::Fault => "fault ",
+            Kind::Quiet => "call ",
+        };
+        assert!(counts.keys().any(|what| what.starts_with(hazard)), "nothing befell anybody: {counts:#?}");
     }
 }
 
@@ -144,6 +150,12 @@ fn three_of_which_some_are_killed_end_as_if_nobody_had_died() {
 #[test]
 fn the_real_program_is_killed_and_everything_ends_as_if_it_had_not_died() {
     Set::new(Kind::Crash, 9, 2).real().must_end_well();
+}
+
+#[test]
+fn three_of_the_real_program_on_a_cluster_of_which_some_are_killed_end_as_if_none_had_died() {
+    let Some(cluster) = cluster() else { return };
+    Set::new(Kind::Crash, 18, 1).on(&cluster, 3).real().must_end_well();
 }
 
 #[test]
