@@ -27,7 +27,7 @@ pub(crate) async fn order(cluster: &str, statement: String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn processes_start_together_split_the_work_and_end_by_themselves() {
+async fn processes_of_every_role_start_together_and_end_by_themselves() {
     let Some(cluster) = cluster() else { return };
     let name = format!("instances_{}", std::process::id());
     order(&cluster, format!("CREATE DATABASE {name}")).await;
