@@ -303,18 +303,6 @@ fn record_vote(plan: &mut Plan, spoken: &Spoken<'_>, word: Word, ground: &Ground
         return;
     }
     let again = earlier.is_some_and(|earlier| earlier.word == word && earlier.at <= at);
-    if word == Word::Approved && (again || deployment.status == Status::Approved) && ground.is_due() {
-        plan.effects.push(Effect::Release { deployment: deployment.id().clone() });
-        plan.say(answer::release_tried_again(description));
-        return;
-    }
-    if deployment.status == Status::Approved && word == Word::Approved {
-        plan.say(match earlier.filter(|_| again) {
-            Some(earlier) => answer::already_said(description, earlier.word),
-            None => Prose::paragraph(answer::status_line(deployment)),
-        });
-        return;
-    }
     let (vote, policy) = (spoken.vote(word), case.policy_digest());
     let (verdict, standing) = ground.with(&vote);
     let mut entries = vec![Entry::Voted { vote, policy: policy.clone(), standing }];
@@ -323,8 +311,16 @@ fn record_vote(plan: &mut Plan, spoken: &Spoken<'_>, word: Word, ground: &Ground
         plan.record(deployment, entries);
         return;
     }
-    if let Some(earlier) = earlier.filter(|_| again) {
-        plan.say(answer::already_said(description, earlier.word));
+    if again || (word == Word::Approved && deployment.status == Status::Approved) {
+        if word == Word::Approved && ground.is_due() {
+            plan.effects.push(Effect::Release { deployment: deployment.id().clone() });
+            plan.say(answer::release_tried_again(description));
+        } else {
+            plan.say(match earlier.filter(|_| again) {
+                Some(earlier) => answer::already_said(description, earlier.word),
+                None => Prose::paragraph(answer::status_line(deployment)),
+            });
+        }
         // Kept, so that a word between the two that arrives late doesn't count.
         plan.record(deployment, entries);
         return;
