@@ -82,8 +82,8 @@ pub(super) struct Book {
     pub(super) lied: BTreeSet<i64>,
     /// The forge refused to say who somebody is, since workers last began.
     pub(super) troubled: bool,
-    /// The forge refused something at some time.
-    pub(super) refused: BTreeSet<&'static str>,
+    /// How often the forge refused what.
+    pub(super) refused: BTreeMap<&'static str, usize>,
     taken: BTreeSet<(String, i64)>,
     pending: Vec<Pending>,
     live: Vec<Live>,
@@ -115,11 +115,12 @@ impl Book {
 
     pub(super) fn refused(&mut self, call: Call) {
         self.troubled |= call == Call::Person;
-        self.refused.insert(match call {
+        let what = match call {
             Call::Read | Call::Person => "read",
             Call::Vote | Call::Play | Call::Cancel => "gate",
             Call::Talk | Call::React => "talk",
-        });
+        };
+        *self.refused.entry(what).or_default() += 1;
     }
 
     pub(super) fn limited(&mut self, now: Timestamp, wait: Duration) {
