@@ -428,6 +428,7 @@ impl Run {
         drop(here);
         for one in &deployments {
             self.deployment_is_right(one);
+            self.scene.lock().book.newest_words_stand(&one.id());
         }
         let theirs = comments.iter().filter(|one| one.by != ME);
         for said in theirs {
