@@ -13,6 +13,8 @@ pub(crate) struct Chain {
     pub(crate) status: Status,
     pub(crate) outcome: Option<Outcome>,
     pub(crate) superseded: bool,
+    /// The book's count when its status last changed.
+    pub(super) moved: u64,
     pub(super) votes: Vec<Vote>,
 }
 

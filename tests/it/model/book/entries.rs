@@ -16,7 +16,8 @@ impl Book {
             self.note(&format!("  {id}: {}", told(entry)));
             if let Entry::Opened { .. } = entry {
                 let (status, outcome, votes) = (Status::Blocked, None, Vec::new());
-                let fresh = Chain { entries: 1, status, outcome, superseded: false, votes };
+                let (superseded, moved) = (false, self.count);
+                let fresh = Chain { entries: 1, status, outcome, superseded, moved, votes };
                 let former = self.chains.insert(id.clone(), fresh);
                 self.expect(former.is_none(), "§2.5", || format!("{id} begins twice"));
                 continue;
@@ -29,6 +30,9 @@ impl Book {
             let before = chain.status;
             chain.take(entry);
             let after = chain.status;
+            if before != after {
+                chain.moved = self.count;
+            }
             let allowed = before == after || may_follow(before).contains(&after);
             self.expect(allowed, "arrows", || format!("{id} went from {before:?} to {after:?}"));
         }

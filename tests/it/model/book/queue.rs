@@ -111,6 +111,13 @@ impl Book {
         }
     }
 
+    /// The book's count when the job of this commit was taken up.
+    pub(super) fn begun(&self, commit: &Commit) -> Option<u64> {
+        let (Finish::Done(lease) | Finish::Dead(lease, _) | Finish::Again(lease, _)) =
+            commit.finish.as_ref()?;
+        self.live.iter().find(|one| one.lease == *lease).map(|one| one.since)
+    }
+
     pub(super) fn finished(&mut self, finish: &Finish, commit: &Commit) {
         let (Finish::Done(lease) | Finish::Dead(lease, _) | Finish::Again(lease, _)) = finish;
         let held = self.live.iter().position(|one| one.lease == *lease);

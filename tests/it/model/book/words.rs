@@ -51,7 +51,9 @@ impl Book {
             // A revoke needs the right to say anything at all.
             let right = if word == Word::Approved { word } else { Word::Rejected };
             let counts = world.law.counts(one, world.human(said.by), right);
-            if counts && Self::takes(world, (one, &chain), word) {
+            // Told that it is being released, while it was: that stays so, whatever has become of it.
+            let stood = Some(chain.moved) < self.begun(commit);
+            if counts && stood && Self::takes(world, (one, &chain), word) {
                 let done = Done { said, word, command, commit };
                 self.is_kept((one, &chain), &done);
                 if chain.status == Status::Blocked {
