@@ -12,7 +12,7 @@ use countersign::domain::policy::Gate;
 use countersign::ports::forge::ForgeVote;
 use countersign::sim::clock::HandClock;
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The project.
 pub(super) const PROJECT: ProjectId = ProjectId(42);
@@ -162,6 +162,19 @@ impl Written {
             comment: self.id,
             discussion: Some(format!("d-{}", self.id)),
         }
+    }
+
+    /// The numbers that it decides on, and how; nothing if it decides by names too, or twice on one number.
+    pub(super) fn decides(&self) -> BTreeMap<i64, Word> {
+        let mut decided = BTreeMap::new();
+        for line in &self.lines {
+            let Some(word) = line.verb.word() else { continue };
+            let Meant::Number(number) = line.meant else { return BTreeMap::new() };
+            if decided.insert(number, word).is_some() {
+                return BTreeMap::new();
+            }
+        }
+        decided
     }
 
     /// The hook that tells of it.

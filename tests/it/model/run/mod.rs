@@ -1,12 +1,13 @@
-//! A history, told against the use cases and a true store: acts, hooks, workers, crashes, and at the end a quiet while
-//! in which everything must come right.
+//! A history, told against the use cases and a true store: acts, hooks, workers, crashes; and how it has to `end`.
+
+mod end;
 
 use super::forge::ModelForge;
 use super::law::FORGE;
 use super::plan::{Act, Fate, Page, Plan, Right, Step, Target};
 use super::scene::Scene;
 use super::store::Watched;
-use super::world::{Deployed, Job, Line, ME, Meant, World, Written};
+use super::world::{Job, Line, ME, Meant, World, Written};
 use crate::story::server::StoryClock;
 use countersign::app::figures::Figures;
 use countersign::app::worker::Worker;
@@ -22,7 +23,7 @@ use countersign::sim::clock::HandClock;
 use countersign::store::sqlite::SqliteStore;
 use countersign::store::{Access, Surroundings};
 use jiff::SignedDuration;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -350,35 +351,6 @@ impl Run {
         }
     }
 
-    // The end.
-
-    /// Nothing goes wrong any more, late hooks arrive, and time passes until only polls are left.
-    fn calm_down(&mut self) {
-        {
-            let mut stage = self.scene.lock();
-            stage.book.note("all is calm");
-            stage.mishaps.clear();
-            (stage.store_fails.0, stage.crash) = (0, None);
-        }
-        self.late_hooks();
-        self.work(1);
-        let begun = self.clock.time();
-        let least = begun + POLL * 2;
-        for _ in 0..200 {
-            let now = self.clock.time();
-            let store = &self.life.as_ref().expect("somebody lives").app.store.clone();
-            let (depth, due) = self
-                .live(async |_| (store.depth(now).await.unwrap(), store.next_due(now).await.unwrap()))
-                .expect("nobody dies any more");
-            if now >= least && depth.due == 0 && depth.later <= PERIODIC {
-                return;
-            }
-            self.clock.advance(due.map_or(POLL, |due| due.duration_since(now)));
-            self.work(1);
-        }
-        self.wrong(format!("§2.8: the queue is never done: {}", self.clock.time()));
-    }
-
     fn wrong(&self, what: String) {
         let mut stage = self.scene.lock();
         stage.book.note(&format!("  !! {what}"));
@@ -419,93 +391,5 @@ impl Run {
             return Ok(());
         }
         Err(format!("{}\n{}", stage.book.notes.join("\n"), stage.book.wrong.join("\n")))
-    }
-
-    fn end_is_right(&mut self) {
-        let store = self.life.as_ref().expect("somebody lives").store.inner.clone();
-        let here = self.scene.lock();
-        let (deployments, comments) = (here.world.deployments.clone(), here.world.comments.clone());
-        drop(here);
-        for one in &deployments {
-            self.deployment_is_right(one);
-        }
-        let theirs = comments.iter().filter(|one| one.by != ME);
-        for said in theirs {
-            let key = said.at().key();
-            let taken = self.live(async |_| store.is_taken(&key).await.unwrap()).expect("nobody dies");
-            self.comment_is_right(said, &comments, taken);
-        }
-        for request in deployments.iter().map(|one| one.request).collect::<BTreeSet<_>>() {
-            let marker = "<!-- countersign:card -->";
-            let is_card =
-                |one: &&Written| one.request == request && one.text.ends_with(marker) && !one.deleted;
-            let cards = comments.iter().filter(|one| one.by == ME).filter(is_card).count();
-            if cards > 1 {
-                self.wrong(format!("§2.8: there are {cards} cards on {request}"));
-            }
-        }
-        let dead = self.live(async |_| store.jobs(true, 0, 100).await.unwrap()).expect("nobody dies");
-        if !dead.is_empty() && self.scene.lock().book.refused.is_empty() {
-            self.wrong(format!("§7.6: dead letters: {dead:?}"));
-        }
-    }
-
-    /// Rule 4, and that ledger and forge tell the same.
-    fn deployment_is_right(&self, one: &Deployed) {
-        use countersign::domain::deployment::Status;
-        let stage = self.scene.lock();
-        let Some(chain) = stage.book.chains.get(&one.id()).cloned() else { return };
-        if one.gone {
-            return;
-        }
-        let fits: &[Status] = match one.job {
-            Job::Manual => &[Status::Blocked, Status::Approved],
-            Job::Running => &[Status::Released, Status::Bypassed],
-            Job::Success => &[Status::Deployed],
-            Job::Failed => &[Status::Failed, Status::Rejected],
-            Job::Cancelled => &[Status::Cancelled, Status::Rejected],
-        };
-        let waits = one.job == Job::Manual && chain.status == Status::Blocked && !chain.superseded;
-        let due = waits && stage.world.law.approves(&stage.world, one, &chain.words());
-        drop(stage);
-        if !fits.contains(&chain.status) {
-            self.wrong(format!(
-                "§7: {} is {:?} on the forge and {:?} with us",
-                one.number, one.job, chain.status
-            ));
-        }
-        if due {
-            self.wrong(format!("§2.4: {} has its approvals and waits: {:?}", one.number, chain.words()));
-        }
-    }
-
-    /// Rules 8 and 9: what was taken is answered, once; what was stored is taken.
-    fn comment_is_right(&self, said: &Written, comments: &[Written], taken: bool) {
-        let stage = self.scene.lock();
-        let (named, bot) = {
-            let who = stage.world.human(said.by);
-            (stage.world.law.names(who), who.bot)
-        };
-        let told =
-            |event: &Event| matches!(event, Event::Commented { comment, .. } if comment.comment == said.id);
-        let heard = stage.book.stored.values().flat_map(|delivery| &delivery.events).any(told);
-        let lied = stage.book.lied.contains(&said.id);
-        let dropped = stage.book.refused.contains("talk");
-        drop(stage);
-        let marker = format!("<!-- countersign:{}-", said.id);
-        let answers =
-            comments.iter().filter(|one| one.by == ME && !one.deleted && one.text.contains(&marker)).count();
-        let silent = said.lines.is_empty() || bot;
-        let what = format!("{} ({}) by {} has {answers} answers", said.id, said.text, said.by);
-        if answers > 1 || silent && answers > 0 {
-            self.wrong(format!("§2.8: {what}"));
-        }
-        let untouched = !said.edited && !said.deleted && !lied;
-        if heard && !taken && untouched && !said.lines.is_empty() {
-            self.wrong(format!("§2.8: nobody dealt with {what}"));
-        }
-        if taken && untouched && !silent && named && answers == 0 && !dropped {
-            self.wrong(format!("§2.9: {what}"));
-        }
     }
 }
