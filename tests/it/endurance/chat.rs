@@ -334,15 +334,16 @@ fn shown(text: &str) -> Vec<String> {
             (Some((before, _)), Some((_, after))) => format!("{before}…{after}"),
             _ => line.to_owned(),
         };
-        let line = match line
-            .split_once("Commit: ")
-            .and_then(|(label, said)| Some((label, said.split_once(' ')?)))
-        {
-            Some((label, (_, title))) => format!("{label}Commit: … {title}"),
-            None => line,
-        };
+        let line = titled(&line, "Commit:").unwrap_or(line);
         let line = line.split(' ').map(|word| numberless(&timeless(word))).collect::<Vec<_>>().join(" ");
         lines.push(format!("  {line}"));
     }
     lines
+}
+
+/// A line with this label, without what stands between the label and the title.
+fn titled(line: &str, label: &str) -> Option<String> {
+    let (before, said) = line.split_once(label)?;
+    let (_, title) = said.trim_start_matches(['*', ' ']).split_once(' ')?;
+    Some(format!("{before}{label} … {title}"))
 }
