@@ -221,12 +221,12 @@ impl Ground<'_> {
         (verdict, standing)
     }
 
-    /// Its approvals are there, but it was not released: a fact could not be read, or the forge refused.
-    fn is_due(&self) -> bool {
+    /// Its approvals are there, by this verdict, but it was not released: a fact could not be read, or the forge refused.
+    fn is_due(&self, verdict: &Verdict) -> bool {
         let refused = [Hold::VoteRefused, Hold::StartRefused].map(|hold| Some(Outcome::Waiting(hold)));
         let held_back =
             self.deployment.status == Status::Blocked || refused.contains(&self.deployment.outcome);
-        held_back && self.case.decide(&self.deployment.votes).outcome == verdict::Outcome::Approved
+        held_back && verdict.outcome == verdict::Outcome::Approved
     }
 
     fn earlier(&self, speaker: &Speaker) -> Option<&Vote> {
@@ -312,7 +312,7 @@ fn record_vote(plan: &mut Plan, spoken: &Spoken<'_>, word: Word, ground: &Ground
         return;
     }
     if again || (word == Word::Approved && deployment.status == Status::Approved) {
-        if word == Word::Approved && ground.is_due() {
+        if word == Word::Approved && ground.is_due(&verdict) {
             plan.effects.push(Effect::Release { deployment: deployment.id().clone() });
             plan.say(answer::release_tried_again(description));
         } else {

@@ -19,7 +19,8 @@ impl Source {
     /// before it is anybody's.
     pub(super) fn told(headers: &HeaderMap, name: &str) -> Option<Self> {
         let last = headers.get_all(name).iter().next_back()?.to_str().ok()?.rsplit(',').next()?.trim();
-        let address = last.parse().or_else(|_| last.parse().map(|with_port: SocketAddr| with_port.ip()));
+        let bare = last.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(last);
+        let address = bare.parse().or_else(|_| last.parse().map(|with_port: SocketAddr| with_port.ip()));
         address.ok().map(Self::of)
     }
 
@@ -73,6 +74,7 @@ mod tests {
     #[case::with_a_port("203.0.113.7:40312", Some("203.0.113.7"))]
     #[case::ipv6("2001:db8:1:2::7", Some("2001:db8:1:2::"))]
     #[case::ipv6_with_a_port("[2001:db8:1:2::7]:40312", Some("2001:db8:1:2::"))]
+    #[case::ipv6_in_brackets("[2001:db8:1:2::7]", Some("2001:db8:1:2::"))]
     #[case::nothing("", None)]
     #[case::unknown("203.0.113.7, unknown", None)]
     fn a_proxy_tells_its_client_last(#[case] header: &str, #[case] client: Option<&str>) {
