@@ -61,6 +61,12 @@ fn unwell<S: Stage>(stage: &S, words: &[&str]) -> Result<bool, String> {
             let body = r#"{"message":"Forbidden"}"#.to_owned();
             Rule::new(path(what)?, Action::Answer { status: 403, body }).method("POST")
         }
+        ["acts", "on", "the", "next", "edit", "but", "its", "answer", "is", "lost"] => {
+            // One of the two methods is this forge's.
+            let edit = Rule::new(path("comment")?, Action::ActThenDrop).times(1);
+            stage.add_fault(edit.clone().method("PUT"));
+            edit.method("PATCH")
+        }
         ["acts", "on", "the", "next", what, "but", "its", "answer", "is", "lost"] => {
             Rule::new(path(what)?, Action::ActThenDrop).method("POST").times(1)
         }
