@@ -18,7 +18,9 @@ impl Source {
     /// The client of a proxy, by the header of this name: the last address there, which is the proxy's word. What stands
     /// before it is anybody's.
     pub(super) fn told(headers: &HeaderMap, name: &str) -> Option<Self> {
-        let last = headers.get_all(name).iter().next_back()?.to_str().ok()?.rsplit(',').next()?.trim();
+        let whole = headers.get_all(name).iter().next_back()?.as_bytes();
+        // Cut off first: what a client wrote before it may be no text at all, and hides nobody.
+        let last = std::str::from_utf8(whole.rsplit(|byte| *byte == b',').next()?).ok()?.trim();
         let bare = last.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(last);
         let address = bare.parse().or_else(|_| last.parse().map(|with_port: SocketAddr| with_port.ip()));
         address.ok().map(Self::of)
@@ -71,6 +73,7 @@ mod tests {
     #[rstest]
     #[case::one("203.0.113.7", Some("203.0.113.7"))]
     #[case::what_a_client_wrote_comes_first("198.51.100.1, 203.0.113.7", Some("203.0.113.7"))]
+    #[case::what_a_client_wrote_is_no_text("\u{ff}\u{fe}, 203.0.113.7", Some("203.0.113.7"))]
     #[case::with_a_port("203.0.113.7:40312", Some("203.0.113.7"))]
     #[case::ipv6("2001:db8:1:2::7", Some("2001:db8:1:2::"))]
     #[case::ipv6_with_a_port("[2001:db8:1:2::7]:40312", Some("2001:db8:1:2::"))]
