@@ -110,7 +110,7 @@ impl Chat {
     /// What nobody has told yet: messages, what stands in threads, answers to one person.
     pub(crate) fn unread(&self) -> Option<String> {
         let alone = PEOPLE.iter().flat_map(|name| self.stage.whispers(name));
-        let all = self.stage.messages().into_iter().chain(alone);
+        let all = self.roots().into_iter().chain(self.news()).chain(alone);
         let unread = all.into_iter().find(|seen| !self.read.contains(&seen.id)).map(|seen| seen.text);
         unread.or_else(|| self.untold_pings().first().map(|who| format!("({who} was notified)")))
     }
@@ -144,6 +144,16 @@ impl Chat {
         self.stage.messages().into_iter().filter(|seen| seen.thread.is_none()).collect()
     }
 
+    /// What stands in threads, line by line: news that come at once are told in one message, or in two.
+    fn news(&self) -> Vec<Seen> {
+        self.stage.messages().into_iter().filter(|seen| seen.thread.is_some()).flat_map(lines).collect()
+    }
+
+    /// The message that a line stands in.
+    fn whole(&self, line: &Seen) -> Option<Seen> {
+        self.stage.messages().into_iter().find(|seen| line.id.starts_with(&line_id(seen, "")))
+    }
+
     fn newest(&self) -> Result<Seen, String> {
         self.roots().pop().ok_or_else(|| "there is no message in the channel".to_owned())
     }
@@ -167,15 +177,20 @@ pub(super) fn told<S: Stage>(world: &mut World<S>, words: &[&str]) -> Result<boo
             contains(&seen.text, part)?;
         }
         ["the", "thread", "is", "told", part] => {
-            let replies = chat.stage.messages().into_iter().filter(|seen| seen.thread.is_some()).collect();
-            let seen = chat.next(replies, "in a thread")?;
+            let seen = chat.next(chat.news(), "in a thread")?;
             contains(&seen.text, part)?;
+            chat.last = chat.whole(&seen);
         }
         [name, "alone", "is", "told", part] => {
             let seen = chat.next(chat.stage.whispers(name), "for them")?;
             contains(&seen.text, part)?;
         }
-        ["that", "also", "says", part] => contains(&last(chat)?.text, part)?,
+        ["that", "also", "says", part] => {
+            let whole = last(chat)?.clone();
+            contains(&whole.text, part)?;
+            chat.read
+                .extend(lines(whole).into_iter().filter(|line| line.text.contains(part)).map(|line| line.id));
+        }
         ["that", "does", "not", "say", part] => lacks(&last(chat)?.text, part)?,
         ["that", "has", "the", "buttons", buttons @ ..] => expect_buttons(last(chat)?, buttons)?,
         [name, "was", "notified"] => {
@@ -226,6 +241,24 @@ fn message_told(chat: &Chat, words: &[&str]) -> Result<bool, String> {
         _ => return Ok(false),
     }
     Ok(true)
+}
+
+/// The news of a message, each once: lines that begin with a deployment's number. What stands below tells of all of
+/// them. Where there are none, the message is one.
+fn lines(of: Seen) -> Vec<Seen> {
+    let mut shown = BTreeSet::new();
+    let mut news: Vec<&str> =
+        of.text.lines().filter(|line| line.starts_with('*') && shown.insert(*line)).collect();
+    if news.is_empty() {
+        news.push(&of.text);
+    }
+    news.into_iter()
+        .map(|line| Seen { id: line_id(&of, line), text: line.to_owned(), ..of.clone() })
+        .collect()
+}
+
+fn line_id(of: &Seen, line: &str) -> String {
+    format!("{}: {line}", of.id)
 }
 
 fn last(chat: &Chat) -> Result<&Seen, String> {
