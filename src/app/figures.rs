@@ -422,7 +422,7 @@ mod tests {
     fn a_backlog_that_cannot_be_read_leaves_no_old_figure() {
         let figures = figures();
         let load = LaneLoad { lane: Lane::Reply, jobs: 3, due_since: Some(at(10)) };
-        let told = text(&figures, 25, Some(&Backlog { lanes: vec![load], dead: 2 }));
+        let told = text(&figures, 25, Some(&Backlog { lanes: vec![load], dead: 2, unsorted: 0 }));
         assert_told(&told, r#"jobs{lane="reply"} 3"#);
         assert_told(&told, r#"oldest_due_job_age_seconds{lane="reply"} 15.0"#);
         assert_told(&told, "dead_letters{} 2");

@@ -4,7 +4,7 @@ use super::wiring::SystemClock;
 use super::{ConfigArgs, Outcome, say, with_store};
 use crate::app::letters::{self, kind, lane_name};
 use crate::ports::clock::Clock as _;
-use crate::ports::store::{Store, StoredJob};
+use crate::ports::store::{Backlog, Store, StoredJob};
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -70,17 +70,34 @@ pub(super) fn run(command: &JobsCommand) -> Outcome {
 
 async fn list(store: &dyn Store, args: &ListArgs) -> Outcome {
     let jobs = letters::list(store, !args.all).await?;
+    let unsorted = if args.all { store.backlog(SystemClock.now()).await?.unsorted } else { 0 };
     match args.format {
         Format::Json => {
             let lines: Vec<Line<'_>> = jobs.iter().map(Line::new).collect();
             say(serde_json::to_string_pretty(&lines)?)?;
         }
-        Format::Text if jobs.is_empty() => {
+        Format::Text if jobs.is_empty() && unsorted == 0 => {
             say(if args.all { "nothing waits, and nothing was given up" } else { "nothing was given up" })?;
         }
-        Format::Text => table(&jobs)?,
+        Format::Text => {
+            if !jobs.is_empty() {
+                table(&jobs)?;
+            }
+            if unsorted > 0 {
+                say(unsorted_deliveries(unsorted))?;
+            }
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Deliveries have no number until they become jobs.
+fn unsorted_deliveries(count: u64) -> String {
+    let count = if count < Backlog::COUNTED { count.to_string() } else { format!("{count} or more") };
+    format!(
+        "Deliveries that are stored and will become jobs when the worker has a hand free and their platform \
+         isn't paused: {count}"
+    )
 }
 
 async fn retry(store: &dyn Store, job: Option<i64>) -> Outcome {

@@ -361,6 +361,9 @@ pub struct Backlog {
     pub lanes: Vec<LaneLoad>,
     /// Dead letters, counted up to [`Backlog::COUNTED`].
     pub dead: u64,
+    /// Deliveries that lie as they came, and aren't jobs yet; the lanes count them, too. Counted up to
+    /// [`Backlog::COUNTED`].
+    pub unsorted: u64,
 }
 
 impl Backlog {

@@ -166,7 +166,7 @@ impl<'a> Fresh<'a> {
     }
 
     pub(super) fn announced(&self) -> Vec<Announced> {
-        self.iter().flat_map(|one| one.events.iter().filter_map(|event| announced(one, event))).collect()
+        self.iter().flat_map(announced).collect()
     }
 
     /// The jobs in their order, each with the time of its delivery.
@@ -180,7 +180,12 @@ impl<'a> Fresh<'a> {
     }
 }
 
-fn announced(delivery: &NewDelivery, event: &Event) -> Option<Announced> {
+/// What a delivery announces.
+pub(super) fn announced(delivery: &NewDelivery) -> Vec<Announced> {
+    delivery.events.iter().filter_map(|event| announcement(delivery, event)).collect()
+}
+
+fn announcement(delivery: &NewDelivery, event: &Event) -> Option<Announced> {
     let Event::Commented { comment, heard: Heard::Hook { digest, author }, .. } = event else {
         return None;
     };

@@ -20,7 +20,7 @@ fn load(backlog: &Backlog, lane: Lane) -> LaneLoad {
 pub(in crate::store) async fn a_backlog_tells_how_much_waits_in_each_lane_and_since_when(store: Shared) {
     let empty = store.backlog(at(0)).await.unwrap();
     let idle = |lane| LaneLoad { lane, jobs: 0, due_since: None };
-    assert_eq!(empty, Backlog { lanes: Lane::ALL.map(idle).into(), dead: 0 });
+    assert_eq!(empty, Backlog { lanes: Lane::ALL.map(idle).into(), dead: 0, unsorted: 0 });
 
     bury(&store, job(Lane::React, "k", 1)).await;
     let due = |key: &str, seconds| NewJob { run_at: at(seconds), ..job(Lane::Reply, key, seconds) };

@@ -25,7 +25,7 @@ pub(super) async fn backlog(connection: &mut Connection, now: Timestamp) -> Answ
     }
     let dead = query_scalar::<i64>(sql::job::COUNT_DEAD).bind(COUNTED);
     let dead = dead.fetch_one(connection).await.map_err(fault)?;
-    Ok(Backlog { lanes, dead: counted(dead) })
+    Ok(Backlog { lanes, dead: counted(dead), unsorted: 0 })
 }
 
 fn counted(rows: i64) -> u64 {

@@ -2,6 +2,7 @@
 
 mod dialect;
 mod fault;
+mod inbox;
 mod intake;
 mod open;
 mod postings;
@@ -31,14 +32,15 @@ use crate::domain::id::{CommentRef, Conversation, DeploymentId, ForgeName, Platf
 use crate::domain::ledger::Sealed;
 use crate::ports::clock::Clock;
 use crate::ports::store::{
-    Accepted, Backlog, Commit, CommitError, KnownProject, Lease, LeasedJob, NewDelivery, QueueDepth, Room,
-    Store, StoreError, StoredJob,
+    Accepted, Backlog, Commit, CommitError, KnownProject, Lane, Lease, LeasedJob, NewDelivery, QueueDepth,
+    Room, Store, StoreError, StoredJob,
 };
 use crate::store::OpenStore;
 use async_trait::async_trait;
 use fault::fault;
+use inbox::{Inbox, Sorted};
 use jiff::{SignedDuration, Timestamp};
-use queue::Wanted;
+use queue::{Look, Wanted};
 use sqlx::pool::PoolConnection;
 use sqlx::{Sqlite, SqlitePool};
 use std::sync::Arc;
@@ -53,6 +55,7 @@ type Answer<T> = Result<T, StoreError>;
 pub struct SqliteStore {
     reads: SqlitePool,
     writer: Writer,
+    inbox: Arc<Inbox>,
     clock: Arc<dyn Clock>,
 }
 
@@ -62,6 +65,36 @@ impl SqliteStore {
     pub async fn close(&self) {
         self.writer.close().await;
         self.reads.close().await;
+    }
+
+    /// Leases, and says whether the inbox has more that could be worked on.
+    async fn look(
+        &self,
+        now: Timestamp,
+        lease_for: SignedDuration,
+        limit: u32,
+    ) -> Answer<(Vec<LeasedJob>, bool)> {
+        let until =
+            now.saturating_add(lease_for).map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let wanted = Wanted { now, until, limit, token: self.clock.new_id() };
+        let (inbox, known) = (Arc::clone(&self.inbox), Arc::clone(&self.inbox));
+        let strike_out = move |look: Look| {
+            known.strike_out(&look.sorted);
+            (look.jobs, look.is_more)
+        };
+        self.writer
+            .write_then(
+                move |connection| Box::pin(async move { queue::lease(connection, &wanted, &inbox).await }),
+                strike_out,
+            )
+            .await
+    }
+
+    /// Sorts these deliveries of the inbox.
+    async fn sort(&self, rows: Vec<i64>) -> Answer<()> {
+        let inbox = Arc::clone(&self.inbox);
+        let strike_out = move |sorted: Sorted| inbox.strike_out(&sorted);
+        self.writer.write_then(|connection| Box::pin(inbox::sort(connection, rows)), strike_out).await
     }
 
     async fn reader(&self) -> Answer<PoolConnection<Sqlite>> {
@@ -86,19 +119,28 @@ impl Store for SqliteStore {
     }
 
     async fn lease(&self, now: Timestamp, lease_for: SignedDuration, limit: u32) -> Answer<Vec<LeasedJob>> {
-        if !queue::is_due(&mut *self.reader().await?, now).await? {
-            return Ok(Vec::new());
+        loop {
+            if limit == 0 || !queue::is_due(&mut *self.reader().await?, now, &self.inbox).await? {
+                return Ok(Vec::new());
+            }
+            let (jobs, is_more) = self.look(now, lease_for, limit).await?;
+            if !jobs.is_empty() || !is_more {
+                return Ok(jobs);
+            }
         }
-        let until =
-            now.saturating_add(lease_for).map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        let wanted = Wanted { now, until, limit, token: self.clock.new_id() };
-        self.writer
-            .write(move |connection| Box::pin(async move { queue::lease(connection, &wanted).await }))
-            .await
     }
 
     async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
-        self.writer.write(move |connection| Box::pin(commit::write(connection, commit))).await
+        let inbox = Arc::clone(&self.inbox);
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    let must_be_sorted = commit.unless_waiting.iter().any(|key| !inbox.about(key).is_empty());
+                    commit::write(connection, commit).await?;
+                    if must_be_sorted { Err(CommitError::Held) } else { Ok(()) }
+                })
+            })
+            .await
     }
 
     async fn postpone(&self, lease: &Lease, run_at: Timestamp, why: &str, uncounted: bool) -> Answer<()> {
@@ -115,7 +157,14 @@ impl Store for SqliteStore {
     }
 
     async fn backlog(&self, now: Timestamp) -> Answer<Backlog> {
-        letters::backlog(&mut *self.reader().await?, now).await
+        let mut reader = self.reader().await?;
+        let mut backlog = letters::backlog(&mut reader, now).await?;
+        let (unsorted, oldest) = inbox::load(&mut reader).await?;
+        for load in backlog.lanes.iter_mut().filter(|load| load.lane == Lane::Decide) {
+            load.jobs += unsorted;
+            load.due_since = load.due_since.into_iter().chain(oldest).min();
+        }
+        Ok(Backlog { unsorted, ..backlog })
     }
 
     async fn jobs(&self, only_dead: bool, after: i64, limit: u32) -> Answer<Vec<StoredJob>> {
@@ -138,7 +187,9 @@ impl Store for SqliteStore {
     }
 
     async fn depth(&self, now: Timestamp) -> Answer<QueueDepth> {
-        read::depth(&mut *self.reader().await?, now).await
+        let mut reader = self.reader().await?;
+        let depth = read::depth(&mut reader, now).await?;
+        Ok(QueueDepth { due: depth.due + inbox::jobs(&mut reader).await?, ..depth })
     }
 
     async fn pause(&self, platform: &PlatformName, until: Timestamp) -> Answer<()> {
@@ -203,7 +254,9 @@ impl Store for SqliteStore {
     }
 
     async fn is_wanted(&self, source: &ForgeName, delivery: &str) -> Answer<bool> {
-        read::is_wanted(&mut *self.reader().await?, source, delivery).await
+        // In this order: what leaves the inbox is in the table before.
+        Ok(!self.inbox.knows(source.as_str(), delivery)
+            && read::is_wanted(&mut *self.reader().await?, source, delivery).await?)
     }
 
     async fn asked_again(&self, source: &ForgeName, delivery: &str, now: Timestamp) -> Answer<()> {
@@ -237,6 +290,10 @@ impl Store for SqliteStore {
     }
 
     async fn heard(&self, comment: &CommentRef) -> Answer<Option<(String, UserId, Timestamp)>> {
+        let unsorted = self.inbox.about(&comment.conversation.key());
+        if !unsorted.is_empty() {
+            self.sort(unsorted).await?;
+        }
         read::heard(&mut *self.reader().await?, comment).await
     }
 
@@ -291,6 +348,13 @@ impl Store for SqliteStore {
     }
 
     async fn forget_deliveries(&self, before: Timestamp) -> Answer<u64> {
+        loop {
+            let unsorted = self.inbox.some();
+            if unsorted.is_empty() {
+                break;
+            }
+            self.sort(unsorted).await?;
+        }
         let mut forgotten = 0;
         for statement in single::FORGET {
             // Each chunk queues anew, so that whoever waits comes between two of them.

@@ -2,7 +2,9 @@
 
 use super::SqliteStore;
 use super::fault::fault;
-use super::writer::Writer;
+use super::inbox::{self, Inbox};
+use super::writer::{Writer, transaction};
+use crate::ports::store::StoreError;
 use crate::store::open::{Access, OpenError, Surroundings, current, known_schema, migrations, not_newer};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::migrate::Migrator;
@@ -13,6 +15,7 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, Connection};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Below the intake deadline, so that a foreign writer costs a delivery a 503 and not a hung hook.
@@ -36,12 +39,14 @@ impl SqliteStore {
             Access::Serve => {
                 bring_up_to_date(&mut connection).await?;
                 free_leases(&mut connection, around.clock.now()).await?;
+                empty_inbox(&mut connection).await?;
             }
             Access::Beside => must_be_current(&mut connection).await?,
         }
         let reads = readers(&file).await?;
-        let writer = Writer::start(connection, lock, &around);
-        Ok(Self { reads, writer, clock: around.clock })
+        let inbox = Arc::<Inbox>::default();
+        let writer = Writer::start(connection, (lock, Arc::clone(&inbox)), &around);
+        Ok(Self { reads, writer, inbox, clock: around.clock })
     }
 }
 
@@ -65,6 +70,18 @@ async fn free_leases(connection: &mut SqliteConnection, now: Timestamp) -> Resul
     let again = (now + UNKNOWN_OUTCOME).as_millisecond();
     sqlx::query(FREE).bind(again).execute(connection).await.map_err(database)?;
     Ok(())
+}
+
+/// What the process before this one stored and didn't sort: from here on the inbox is known in memory.
+async fn empty_inbox(connection: &mut SqliteConnection) -> Result<(), OpenError> {
+    let sort = |error: StoreError| OpenError::Database(error.to_string());
+    loop {
+        let rows = inbox::left(connection).await.map_err(sort)?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        transaction(connection, |connection| Box::pin(inbox::sort(connection, rows))).await.map_err(sort)?;
+    }
 }
 
 fn file_of(url: &str) -> Result<PathBuf, OpenError> {
@@ -120,11 +137,12 @@ async fn readers(file: &Path) -> Result<SqlitePool, OpenError> {
         .map_err(database)
 }
 
-const MIGRATIONS: [(&str, &str); 4] = [
+const MIGRATIONS: [(&str, &str); 5] = [
     ("start", include_str!("migrations/0001_start.sql")),
     ("chats", include_str!("migrations/0002_chats.sql")),
     ("growth", include_str!("migrations/0003_growth.sql")),
     ("intake", include_str!("migrations/0004_intake.sql")),
+    ("inbox", include_str!("migrations/0005_inbox.sql")),
 ];
 
 async fn bring_up_to_date(connection: &mut SqliteConnection) -> Result<(), OpenError> {

@@ -2,11 +2,13 @@
 
 use super::dialect::{query, query_as, query_scalar};
 use super::fault::fault;
+use super::inbox::{Inbox, Sorted, Sorting};
 use super::jobs::choose_head;
 use crate::ports::store::{Lane, LeasedJob, NewJob, StoreError};
 use crate::store::rows::{JobRow, json, millis, work_text};
 use crate::store::sql;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use sqlx::sqlite::SqliteConnection;
 use std::collections::BTreeSet;
 
@@ -30,46 +32,90 @@ macro_rules! insert_all {
 }
 pub(super) use insert_all;
 
-/// What [`insert_all`] writes, as JSON.
-pub(super) struct Rows {
-    pub(super) jobs: String,
-    pub(super) turns: String,
+/// A row that [`insert_all`] writes: lane, key, platform, work, and three times.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Row(
+    pub(super) i64,
+    pub(super) String,
+    pub(super) String,
+    pub(super) String,
+    pub(super) i64,
+    pub(super) i64,
+    pub(super) i64,
+);
+
+impl Row {
+    pub(super) fn key(&self) -> &str {
+        &self.1
+    }
+
+    pub(super) fn platform(&self) -> &str {
+        &self.2
+    }
+
+    /// The platform's time, in milliseconds.
+    pub(super) fn order(&self) -> i64 {
+        self.5
+    }
 }
 
-/// Rows for jobs, each with the time of its writing.
-pub(super) fn rows(jobs: &[(Timestamp, NewJob)]) -> Result<Rows, StoreError> {
-    let row = |(at, job): &(Timestamp, NewJob)| {
-        let (run_at, order, at) = (millis(job.run_at), millis(job.order), millis(*at));
-        let work = work_text(job)?;
-        Ok((job.lane.priority(), job.key.clone(), job.platform.clone(), work, run_at, order, at))
-    };
-    let rows: Result<Vec<_>, StoreError> = jobs.iter().map(row).collect();
-    let turns: BTreeSet<_> = jobs.iter().map(|(_, job)| (job.lane.priority(), job.key.as_str())).collect();
-    Ok(Rows { jobs: json(&rows?)?, turns: json(&turns)? })
+/// The row of a job that is written at this time.
+pub(super) fn row(at: Timestamp, job: &NewJob) -> Result<Row, StoreError> {
+    let (run_at, order, at) = (millis(job.run_at), millis(job.order), millis(at));
+    let platform = job.platform.as_str().to_owned();
+    Ok(Row(job.lane.priority(), job.key.clone(), platform, work_text(job)?, run_at, order, at))
+}
+
+/// Lane and key of these.
+pub(super) fn turns<'a>(rows: &[&'a Row]) -> BTreeSet<(i64, &'a str)> {
+    rows.iter().map(|row| (row.0, row.key())).collect()
 }
 
 /// Is there anything to lease at `$1`? Asked of a connection that only reads: most looks find nothing, and the one that
 /// writes has deliveries to store.
-pub(super) const IS_DUE: &str = "SELECT EXISTS (SELECT 1 FROM job h \
+///
+/// `$2`: the platforms whose deliveries lie in the inbox, as a JSON array.
+pub(super) const IS_DUE: &str = "SELECT EXISTS (SELECT 1 FROM json_each($2) \
+    WHERE value NOT IN (SELECT forge FROM pause WHERE until > $1)) \
+    OR EXISTS (SELECT 1 FROM job h \
     WHERE (h.head OR h.lease_until IS NOT NULL) AND h.head AND h.run_at <= $1 \
     AND h.forge NOT IN (SELECT forge FROM pause WHERE until > $1) \
     AND NOT EXISTS (SELECT 1 FROM job o \
         WHERE o.lane = h.lane AND o.key = h.key AND o.lease_until IS NOT NULL AND o.lease_until > $1))";
 
-pub(super) async fn is_due(connection: &mut SqliteConnection, now: Timestamp) -> Result<bool, StoreError> {
-    query_scalar(IS_DUE).bind(millis(now)).fetch_one(connection).await.map_err(fault)
+pub(super) async fn is_due(
+    connection: &mut SqliteConnection,
+    now: Timestamp,
+    inbox: &Inbox,
+) -> Result<bool, StoreError> {
+    let is_due = query_scalar(IS_DUE).bind(millis(now)).bind(json(&inbox.platforms())?);
+    is_due.fetch_one(connection).await.map_err(fault)
 }
 
-/// One lane: `$1` lane, `$2` now, `$3` end of the lease, `$4` token of this call, `$5` limit.
-pub(super) const LEASE: &str = "UPDATE job SET attempts = attempts + 1, run_at = $3, lease_until = $3, \
-        lease_token = $4 || '-' || CAST(id AS TEXT) \
-    WHERE id IN (SELECT h.id FROM job h \
-        WHERE h.head AND h.lane = $1 AND h.run_at <= $2 \
-        AND h.forge NOT IN (SELECT forge FROM pause WHERE until > $2) \
-        AND NOT EXISTS (SELECT 1 FROM job o \
-            WHERE o.lane = h.lane AND o.key = h.key AND o.lease_until IS NOT NULL AND o.lease_until > $2) \
-        ORDER BY h.run_at, h.id LIMIT $5) \
-    RETURNING id, key, forge, work, ordered_at, created_at, attempts, lease_token, last_error";
+/// What may be leased of one lane: `$1` lane, `$2` now, `$3` limit.
+macro_rules! due {
+    ($what:literal) => {
+        concat!(
+            "SELECT ",
+            $what,
+            " FROM job h WHERE h.head AND h.lane = $1 AND h.run_at <= $2 \
+            AND h.forge NOT IN (SELECT forge FROM pause WHERE until > $2) \
+            AND NOT EXISTS (SELECT 1 FROM job o \
+                WHERE o.lane = h.lane AND o.key = h.key AND o.lease_until IS NOT NULL AND o.lease_until > $2) \
+            ORDER BY h.run_at, h.id LIMIT $3"
+        )
+    };
+}
+
+/// One lane: as in [`due`]; `$4` end of the lease, `$5` token of this call.
+pub(super) const LEASE: &str = concat!(
+    "UPDATE job SET attempts = attempts + 1, run_at = $4, lease_until = $4, \
+        lease_token = $5 || '-' || CAST(id AS TEXT) \
+    WHERE id IN (",
+    due!("h.id"),
+    ") RETURNING id, key, forge, work, ordered_at, created_at, attempts, lease_token, last_error"
+);
+pub(super) const HEADS: &str = due!("h.key, h.ordered_at");
 
 /// What a lease asks for.
 pub(super) struct Wanted {
@@ -80,21 +126,58 @@ pub(super) struct Wanted {
     pub(super) token: String,
 }
 
-/// Leases lane by lane, so that each looks only at what is due in it.
+/// What a look at the queue comes to.
+pub(super) struct Look {
+    pub(super) jobs: Vec<LeasedJob>,
+    /// To be struck out in the inbox when it is on disk.
+    pub(super) sorted: Sorted,
+    /// The inbox has more, which this look left to the next one.
+    pub(super) is_more: bool,
+}
+
+/// Leases lane by lane, so that each looks only at what is due in it. Where there are hands left for what was delivered,
+/// the inbox is sorted.
 pub(super) async fn lease(
     connection: &mut SqliteConnection,
     wanted: &Wanted,
-) -> Result<Vec<LeasedJob>, StoreError> {
+    inbox: &Inbox,
+) -> Result<Look, StoreError> {
     let limit = usize::try_from(wanted.limit).unwrap_or(usize::MAX);
-    let mut leased = Vec::new();
+    let mut sorting = Sorting::begin(connection, inbox, wanted.now).await?;
+    let mut jobs = Vec::new();
     for lane in Lane::ALL {
-        let room = limit.saturating_sub(leased.len());
-        if room == 0 {
-            break;
+        while jobs.len() < limit {
+            let room = limit - jobs.len();
+            if lane == Lane::Decide {
+                keep_order(connection, wanted, room, &mut sorting).await?;
+            }
+            jobs.extend(lease_lane(connection, wanted, lane, room).await?);
+            if lane != Lane::Decide || jobs.len() == limit || !sorting.next(connection).await? {
+                break;
+            }
         }
-        leased.extend(lease_lane(connection, wanted, lane, room).await?);
     }
-    Ok(leased)
+    Ok(Look { jobs, is_more: sorting.is_more(), sorted: sorting.sorted })
+}
+
+/// So that nobody is worked on before what was delivered of the same queue and is earlier.
+async fn keep_order(
+    connection: &mut SqliteConnection,
+    wanted: &Wanted,
+    room: usize,
+    sorting: &mut Sorting<'_>,
+) -> Result<(), StoreError> {
+    if sorting.is_idle() {
+        return Ok(());
+    }
+    loop {
+        let heads = query_as(HEADS).bind(Lane::Decide.priority()).bind(millis(wanted.now));
+        let heads = heads.bind(i64::try_from(room).unwrap_or(i64::MAX));
+        let heads: Vec<(String, i64)> = heads.fetch_all(&mut *connection).await.map_err(fault)?;
+        if !sorting.bring_forward(connection, &heads).await? {
+            return Ok(());
+        }
+    }
 }
 
 async fn lease_lane(
@@ -106,9 +189,9 @@ async fn lease_lane(
     let mut rows: Vec<JobRow> = query_as(LEASE)
         .bind(lane.priority())
         .bind(millis(wanted.now))
+        .bind(i64::try_from(room).unwrap_or(i64::MAX))
         .bind(millis(wanted.until))
         .bind(&wanted.token)
-        .bind(i64::try_from(room).unwrap_or(i64::MAX))
         .fetch_all(&mut *connection)
         .await
         .map_err(fault)?;

@@ -2,6 +2,8 @@
 //! transaction (see [`crate::store::batch`]).
 
 use super::fault::fault;
+use super::inbox::Inbox;
+use super::intake::Tray;
 use crate::ports::store::{Accepted, NewDelivery, StoreError};
 use crate::store::batch::{self, Intake, Waiting, closed};
 use crate::store::open::Surroundings;
@@ -9,6 +11,7 @@ use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 use std::fs::File;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -30,7 +33,11 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the task. It holds the lock file as long as it lives.
-    pub(super) fn start(connection: SqliteConnection, lock: Option<File>, around: &Surroundings) -> Self {
+    pub(super) fn start(
+        connection: SqliteConnection,
+        (lock, inbox): (Option<File>, Arc<Inbox>),
+        around: &Surroundings,
+    ) -> Self {
         let (decisions, decisions_out) = mpsc::channel(DECISIONS);
         let (deliveries, deliveries_out) = Intake::queue();
         let (stop, stopped) = (CancellationToken::new(), CancellationToken::new());
@@ -39,6 +46,7 @@ impl Writer {
             decisions: decisions_out,
             deliveries: deliveries_out,
             intake_deadline: around.intake_deadline,
+            inbox,
             lock,
         };
         let (stop_seen, ended) = (stop.clone(), stopped.clone().drop_guard());
@@ -57,11 +65,24 @@ impl Writer {
         E: From<StoreError> + Send + 'static,
         W: for<'c> FnOnce(&'c mut SqliteConnection) -> Step<'c, Result<T, E>> + Send + 'static,
     {
+        self.write_then(work, |done| done).await
+    }
+
+    /// As [`Writer::write`]; `then` follows when it is on disk, before anything else is written, and whether or not the
+    /// caller still waits.
+    pub(super) async fn write_then<A, T, E, W, F>(&self, work: W, then: F) -> Result<T, E>
+    where
+        A: Send,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        W: for<'c> FnOnce(&'c mut SqliteConnection) -> Step<'c, Result<A, E>> + Send + 'static,
+        F: FnOnce(A) -> T + Send + 'static,
+    {
         let (answer, answered) = oneshot::channel();
         let decision: Decision = Box::new(move |connection| {
             Box::pin(async move {
                 // Nobody listens any more: what was written stays written.
-                let _ = answer.send(transaction(connection, work).await);
+                let _ = answer.send(transaction(connection, work).await.map(then));
             })
         });
         self.decisions.send(decision).await.map_err(|_| closed())?;
@@ -124,6 +145,7 @@ struct Desk {
     decisions: mpsc::Receiver<Decision>,
     deliveries: mpsc::Receiver<Waiting>,
     intake_deadline: Duration,
+    inbox: Arc<Inbox>,
     lock: Option<File>,
 }
 
@@ -137,7 +159,8 @@ impl Desk {
                 Some(decision) = self.decisions.recv() => decision(&mut self.connection).await,
                 Some(first) = self.deliveries.recv() => {
                     let batch = batch::gather(first, &mut self.deliveries);
-                    batch::write(&mut self.connection, batch, self.intake_deadline).await;
+                    let mut tray = Tray { connection: &mut self.connection, inbox: &self.inbox };
+                    batch::write(&mut tray, batch, self.intake_deadline).await;
                 }
                 else => break,
             }

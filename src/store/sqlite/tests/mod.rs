@@ -4,6 +4,7 @@ mod chats;
 mod file;
 mod queues;
 mod speed;
+mod unsorted;
 
 use super::*;
 use crate::domain::ledger::{Broken, Word, verify};

@@ -88,7 +88,7 @@ async fn one_poisoned_delivery_does_not_take_its_batch_with_it() {
     let store = house.open().await;
     house
         .execute(
-            "CREATE TRIGGER poison BEFORE INSERT ON delivery WHEN NEW.id = 'b' \
+            "CREATE TRIGGER poison BEFORE INSERT ON inbox WHEN NEW.post ->> '$.delivery[1]' = 'b' \
              BEGIN SELECT RAISE(ABORT, 'poisoned'); END",
         )
         .await;
@@ -123,7 +123,7 @@ async fn a_duplicate_of_a_poisoned_delivery_is_not_called_stored() {
     let house = House::new();
     let store = house.open().await;
     house
-        .execute("CREATE TRIGGER poison BEFORE INSERT ON job BEGIN SELECT RAISE(ABORT, 'poisoned'); END")
+        .execute("CREATE TRIGGER poison BEFORE INSERT ON inbox BEGIN SELECT RAISE(ABORT, 'poisoned'); END")
         .await;
     let go = hold_writer(&store).await;
     let twice = vec![delivery("a", vec![commented(1, 0)]), delivery("a", vec![commented(1, 0)])];
@@ -168,7 +168,7 @@ async fn decisions_go_before_deliveries() {
     let delivery = queue(&store, vec![delivery("a", vec![commented(1, 0)])]).await;
     let decision = store.writer.write(|connection| {
         Box::pin(async move {
-            let count = sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM delivery").fetch_one(connection);
+            let count = sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM inbox").fetch_one(connection);
             count.await.map_err(fault::fault)
         })
     });

@@ -21,10 +21,12 @@ async fn no_frequent_statement_walks_a_whole_table() {
     migrate(&house.url()).await.unwrap();
     let frequent = [
         queue::LEASE,
+        queue::HEADS,
         sql::job::IS_MARKED,
         sql::job::SET_HEAD,
         sql::job::CLEAR_HEAD,
         queue::IS_DUE,
+        inbox::TAKE_OUT,
         sql::job::OTHERS,
         sql::job::NEXT_DUE,
         sql::delivery::FORGET,
@@ -37,7 +39,7 @@ async fn no_frequent_statement_walks_a_whole_table() {
         sql::command::ANSWERED,
         sql::ledger::AFTER,
     ];
-    for statement in frequent.into_iter().chain(single(intake::BEGIN)).chain(single(intake::WRITE)) {
+    for statement in frequent.into_iter().chain(single(intake::STORE)).chain(single(inbox::FILE)) {
         let plan = plan(&house, statement).await;
         // `pause` has a row per forge; `d` is the page of deployments that a list asks for; `soonest` has two rows; a
         // virtual table is the list of rows that was handed over.
@@ -58,7 +60,7 @@ async fn whose_turn_it_is_costs_the_same_however_many_others_wait() {
     let house = House::new();
     migrate(&house.url()).await.unwrap();
     let heads: Vec<&str> =
-        single(intake::WRITE).filter(|statement| statement.starts_with("UPDATE job")).collect();
+        single(inbox::FILE).filter(|statement| statement.starts_with("UPDATE job")).collect();
     for (statement, index) in heads.into_iter().zip(["INDEX job_head (lane=? AND key=?)", "rowid=?"]) {
         let plan = plan(&house, statement).await;
         assert!(plan.iter().any(|step| step.contains(index)), "{statement}\n{plan:#?}");

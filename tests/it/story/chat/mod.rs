@@ -146,7 +146,12 @@ impl Chat {
 
     /// What stands in threads, line by line: news that come at once are told in one message, or in two.
     fn news(&self) -> Vec<Seen> {
-        self.stage.messages().into_iter().filter(|seen| seen.thread.is_some()).flat_map(lines).collect()
+        self.stage
+            .messages()
+            .into_iter()
+            .filter(|seen| seen.thread.is_some())
+            .flat_map(|seen| lines(&seen))
+            .collect()
     }
 
     /// The message that a line stands in.
@@ -188,8 +193,9 @@ pub(super) fn told<S: Stage>(world: &mut World<S>, words: &[&str]) -> Result<boo
         ["that", "also", "says", part] => {
             let whole = last(chat)?.clone();
             contains(&whole.text, part)?;
-            chat.read
-                .extend(lines(whole).into_iter().filter(|line| line.text.contains(part)).map(|line| line.id));
+            chat.read.extend(
+                lines(&whole).into_iter().filter(|line| line.text.contains(part)).map(|line| line.id),
+            );
         }
         ["that", "does", "not", "say", part] => lacks(&last(chat)?.text, part)?,
         ["that", "has", "the", "buttons", buttons @ ..] => expect_buttons(last(chat)?, buttons)?,
@@ -245,16 +251,14 @@ fn message_told(chat: &Chat, words: &[&str]) -> Result<bool, String> {
 
 /// The news of a message, each once: lines that begin with a deployment's number. What stands below tells of all of
 /// them. Where there are none, the message is one.
-fn lines(of: Seen) -> Vec<Seen> {
+fn lines(of: &Seen) -> Vec<Seen> {
     let mut shown = BTreeSet::new();
     let mut news: Vec<&str> =
         of.text.lines().filter(|line| line.starts_with('*') && shown.insert(*line)).collect();
     if news.is_empty() {
         news.push(&of.text);
     }
-    news.into_iter()
-        .map(|line| Seen { id: line_id(&of, line), text: line.to_owned(), ..of.clone() })
-        .collect()
+    news.into_iter().map(|line| Seen { id: line_id(of, line), text: line.to_owned(), ..of.clone() }).collect()
 }
 
 fn line_id(of: &Seen, line: &str) -> String {
