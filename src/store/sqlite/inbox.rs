@@ -97,6 +97,8 @@ pub(super) struct Inbox {
 
 #[derive(Default)]
 struct Known {
+    /// The highest row so far.
+    last: i64,
     /// By platform, in the order of their coming.
     rows: BTreeMap<String, BTreeSet<i64>>,
     /// Sources with ids.
@@ -122,10 +124,16 @@ impl Inbox {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Where the next delivery goes.
+    pub(super) fn next_row(&self) -> i64 {
+        self.known().last + 1
+    }
+
     /// A stored delivery.
     pub(super) fn enter(&self, row: i64, post: &Post) {
         let id = self.name(post.name());
         let mut known = self.known();
+        known.last = known.last.max(row);
         known.rows.entry(post.platform().to_owned()).or_default().insert(row);
         known.ids.insert(id);
         for job in &post.jobs {

@@ -1,7 +1,7 @@
 //! A batch of deliveries, in one transaction and one call: each call costs more in handing it to the connection's thread
 //! and back than in SQLite.
 
-use super::dialect::query_as;
+use super::dialect::query_scalar;
 use super::fault::fault;
 use super::inbox::{Inbox, Post};
 use super::writer::roll_back;
@@ -9,13 +9,13 @@ use crate::ports::store::{Accepted, NewDelivery, StoreError};
 use crate::store::batch::Shelf;
 use crate::store::rows::json;
 use sqlx::sqlite::SqliteConnection;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-/// Those that weren't sorted before. `$1`: posts as a JSON array. Returns row, source and id of each.
+/// Those that aren't known from before. JSON arrays: `$1` posts, `$2` source and id of each; `$3`: the row of the first.
 pub(super) const STORE: &str = "BEGIN IMMEDIATE; \
-    INSERT INTO inbox (post) SELECT value FROM json_each($1) w WHERE NOT EXISTS \
-        (SELECT 1 FROM delivery WHERE source = w.value ->> '$.delivery[0]' AND id = w.value ->> '$.delivery[1]') \
-        ORDER BY w.key RETURNING id, post ->> '$.delivery[0]', post ->> '$.delivery[1]'; \
+    INSERT INTO inbox (id, post) SELECT $3 + key, value FROM json_each($1) WHERE key NOT IN (SELECT n.key \
+        FROM json_each($2) n CROSS JOIN delivery d ON d.source = n.value ->> 0 AND d.id = n.value ->> 1) \
+        RETURNING id; \
     COMMIT";
 
 /// Where batches go.
@@ -34,29 +34,30 @@ impl Shelf for Tray<'_> {
         let new = deliveries.iter().zip(&is_new).filter_map(|(one, is_new)| is_new.then_some(one));
         let posts = new.map(Post::of).collect::<Result<Vec<_>, _>>()?;
         let rows = self.write(&posts).await?;
-        for post in &posts {
-            let (source, id) = post.name();
-            if let Some(row) = rows.get(&(source.to_owned(), id.to_owned())) {
-                self.inbox.enter(*row, post);
-            }
+        for (row, post) in rows.iter().zip(&posts) {
+            row.iter().for_each(|row| self.inbox.enter(*row, post));
         }
-        let answer = |(one, is_new): (&NewDelivery, &bool)| {
-            let stored = *is_new && rows.contains_key(&(one.source.clone(), one.id.clone()));
-            if stored { Accepted::Stored } else { Accepted::Duplicate }
-        };
-        Ok(deliveries.iter().zip(&is_new).map(answer).collect())
+        let mut rows = rows.into_iter();
+        let mut is_stored = |is_new: bool| is_new && rows.next().flatten().is_some();
+        let answer = |is_new| if is_stored(is_new) { Accepted::Stored } else { Accepted::Duplicate };
+        Ok(is_new.into_iter().map(answer).collect())
     }
 }
 
 impl Tray<'_> {
-    /// Returns the row of each that wasn't there before, by source and id.
-    async fn write(&mut self, posts: &[Post]) -> Result<HashMap<(String, String), i64>, StoreError> {
+    /// Returns for each its row, if it wasn't there before.
+    async fn write(&mut self, posts: &[Post]) -> Result<Vec<Option<i64>>, StoreError> {
         if posts.is_empty() {
-            return Ok(HashMap::new());
+            return Ok(Vec::new());
         }
-        let store = query_as::<(i64, String, String)>(STORE).bind(json(&posts)?);
+        let (first, names) = (self.inbox.next_row(), posts.iter().map(Post::name).collect::<Vec<_>>());
+        let store = query_scalar::<i64>(STORE).bind(json(&posts)?).bind(json(&names)?).bind(first);
         match store.fetch_all(&mut *self.connection).await.map_err(fault) {
-            Ok(rows) => Ok(rows.into_iter().map(|(row, source, id)| ((source, id), row)).collect()),
+            Ok(rows) => {
+                let rows: HashSet<i64> = rows.into_iter().collect();
+                let numbered = (first..).take(posts.len());
+                Ok(numbered.map(|row| rows.contains(&row).then_some(row)).collect())
+            }
             Err(error) => {
                 roll_back(self.connection).await;
                 Err(error)
