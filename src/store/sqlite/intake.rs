@@ -35,7 +35,9 @@ impl Shelf for Tray<'_> {
         let posts = new.map(Post::of).collect::<Result<Vec<_>, _>>()?;
         let rows = self.write(&posts).await?;
         for (row, post) in rows.iter().zip(&posts) {
-            row.iter().for_each(|row| self.inbox.enter(*row, post));
+            if let Some(row) = row {
+                self.inbox.enter(*row, post);
+            }
         }
         let mut rows = rows.into_iter();
         let mut is_stored = |is_new: bool| is_new && rows.next().flatten().is_some();
