@@ -1,10 +1,9 @@
 //! Deliveries: everything that waits goes into one transaction, so that one flush to disk serves many.
 
 use crate::domain::event::{Event, Heard};
-use crate::ports::store::{Accepted, NewDelivery, NewJob, StoreError};
-use crate::store::rows::{jobs_of, millis};
-use jiff::Timestamp;
-use std::collections::HashSet;
+use crate::ports::store::{Accepted, NewDelivery, StoreError};
+use crate::store::rows::millis;
+use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
@@ -145,39 +144,16 @@ fn too_late() -> StoreError {
     StoreError::Unavailable("the delivery waited too long to be written".into())
 }
 
-/// What a hook said of a comment: its key, the digest of its text, its author, when we heard it.
-pub(super) type Announced = (String, String, i64, i64);
-
-/// Which deliveries of a batch weren't there before, and what is written with them.
-pub(super) struct Fresh<'a> {
-    deliveries: &'a [NewDelivery],
-    is_new: Vec<bool>,
-}
-
-impl<'a> Fresh<'a> {
-    /// `new`: source and id of those that weren't there. Of two with one id, the first is the new one.
-    pub(super) fn of(deliveries: &'a [NewDelivery], mut new: HashSet<(String, String)>) -> Self {
-        let is_new = deliveries.iter().map(|one| new.remove(&(one.source.clone(), one.id.clone()))).collect();
-        Self { deliveries, is_new }
-    }
-
-    fn iter(&self) -> impl Iterator<Item = &'a NewDelivery> {
-        self.deliveries.iter().zip(&self.is_new).filter_map(|(one, new)| new.then_some(one))
-    }
-
-    pub(super) fn announced(&self) -> Vec<Announced> {
-        self.iter().flat_map(announced).collect()
-    }
-
-    /// The jobs in their order, each with the time of its delivery.
-    pub(super) fn jobs(&self) -> Vec<(Timestamp, NewJob)> {
-        self.iter().flat_map(|one| jobs_of(one).into_iter().map(|job| (one.received_at, job))).collect()
-    }
-
-    pub(super) fn answers(&self) -> Vec<Accepted> {
-        let answer = |new: &bool| if *new { Accepted::Stored } else { Accepted::Duplicate };
-        self.is_new.iter().map(answer).collect()
-    }
+/// What a hook said of a comment: a row of `heard`. On SQLite its JSON lies in the inbox: what an older version wrote must
+/// stay readable.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Announced {
+    /// The comment's key.
+    pub(super) comment: String,
+    /// Of its text.
+    pub(super) digest: String,
+    pub(super) author: i64,
+    pub(super) heard_at: i64,
 }
 
 /// What a delivery announces.
@@ -189,7 +165,8 @@ fn announcement(delivery: &NewDelivery, event: &Event) -> Option<Announced> {
     let Event::Commented { comment, heard: Heard::Hook { digest, author }, .. } = event else {
         return None;
     };
-    Some((comment.key(), digest.clone(), author.0, millis(delivery.received_at)))
+    let (comment, digest) = (comment.key(), digest.clone());
+    Some(Announced { comment, digest, author: author.0, heard_at: millis(delivery.received_at) })
 }
 
 #[cfg(test)]

@@ -5,9 +5,10 @@ use super::fault::fault;
 use super::locks::Locks;
 use super::queue;
 use super::transaction::transaction;
-use crate::ports::store::{Accepted, Lane, NewDelivery, StoreError};
-use crate::store::batch::{Announced, Fresh, Shelf};
-use crate::store::rows::millis;
+use crate::ports::store::{Accepted, Lane, NewDelivery, NewJob, StoreError};
+use crate::store::batch::{Announced, Shelf, announced};
+use crate::store::rows::{jobs_of, millis};
+use jiff::Timestamp;
 use sqlx::PgPool;
 use std::collections::HashSet;
 
@@ -57,12 +58,44 @@ async fn keep_digests(connection: &mut Connection, mut announced: Vec<Announced>
     if announced.is_empty() {
         return Ok(());
     }
-    announced.sort_by(|a, b| a.0.cmp(&b.0));
+    announced.sort_by(|a, b| a.comment.cmp(&b.comment));
     let insert = query(INSERT_HEARD)
-        .bind(announced.iter().map(|row| row.0.clone()).collect::<Vec<_>>())
-        .bind(announced.iter().map(|row| row.1.clone()).collect::<Vec<_>>())
-        .bind(announced.iter().map(|row| row.2).collect::<Vec<_>>())
-        .bind(announced.iter().map(|row| row.3).collect::<Vec<_>>());
+        .bind(announced.iter().map(|row| row.comment.clone()).collect::<Vec<_>>())
+        .bind(announced.iter().map(|row| row.digest.clone()).collect::<Vec<_>>())
+        .bind(announced.iter().map(|row| row.author).collect::<Vec<_>>())
+        .bind(announced.iter().map(|row| row.heard_at).collect::<Vec<_>>());
     insert.execute(connection).await.map_err(fault)?;
     Ok(())
+}
+
+/// Which deliveries of a batch weren't there before, and what is written with them.
+struct Fresh<'a> {
+    deliveries: &'a [NewDelivery],
+    is_new: Vec<bool>,
+}
+
+impl<'a> Fresh<'a> {
+    /// `new`: source and id of those that weren't there. Of two with one id, the first is the new one.
+    fn of(deliveries: &'a [NewDelivery], mut new: HashSet<(String, String)>) -> Self {
+        let is_new = deliveries.iter().map(|one| new.remove(&(one.source.clone(), one.id.clone()))).collect();
+        Self { deliveries, is_new }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &'a NewDelivery> {
+        self.deliveries.iter().zip(&self.is_new).filter_map(|(one, new)| new.then_some(one))
+    }
+
+    fn announced(&self) -> Vec<Announced> {
+        self.iter().flat_map(announced).collect()
+    }
+
+    /// The jobs in their order, each with the time of its delivery.
+    fn jobs(&self) -> Vec<(Timestamp, NewJob)> {
+        self.iter().flat_map(|one| jobs_of(one).into_iter().map(|job| (one.received_at, job))).collect()
+    }
+
+    fn answers(&self) -> Vec<Accepted> {
+        let answer = |new: &bool| if *new { Accepted::Stored } else { Accepted::Duplicate };
+        self.is_new.iter().map(answer).collect()
+    }
 }

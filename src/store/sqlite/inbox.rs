@@ -1,59 +1,33 @@
 //! The inbox: deliveries that are on disk, and not yet in the tables that everybody else reads.
 //!
 //! A delivery becomes an id, an announcement and a job in its queue. Each stands in trees of its own, every page that is
-//! touched goes to disk before the answer, and that costs five times as much as one row behind the last. So a delivery
-//! is stored as such a row, and *sorted* when the worker has a hand free for it. Until then it counts as though it came
-//! a little later; but it is known, and whoever must not overlook it asks here.
+//! touched goes to disk before the answer, and that costs several times as much as one row behind the last. So a delivery
+//! is stored as such a row, and sorted when the worker has a hand free for it (see [`super::sorting`]).
 //!
-//! No other process writes: what lies in the inbox is known in memory, too. It is entered after the COMMIT that stores
-//! it, and struck out after the COMMIT that sorts it, both by the one task that writes.
+//! No other process writes into the inbox: what lies there is known in memory, too. It is entered after the COMMIT that
+//! stores it, and struck out after the COMMIT that sorts it, both by the one task that writes.
 
-use super::dialect::{query, query_as, query_scalar};
-use super::fault::fault;
 use super::queue;
-use crate::ports::store::{Backlog, Lane, NewDelivery, StoreError};
+use crate::ports::store::{Lane, NewDelivery, StoreError};
 use crate::store::batch::{self, Announced};
-use crate::store::rows::{jobs_of, json, millis, time};
-use jiff::Timestamp;
+use crate::store::rows::{jobs_of, millis};
 use serde::{Deserialize, Serialize};
-use sqlx::sqlite::SqliteConnection;
 use std::collections::hash_map::RandomState;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::hash::BuildHasher as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Deliveries of one platform that are sorted at once: some more than a worker takes up, and few enough that whoever
-/// waits for the writer doesn't notice.
-const AT_ONCE: usize = 64;
-/// So often in one transaction, where what is sorted gives the worker nothing to do.
-const ROUNDS: usize = 4;
+/// A row of `delivery`.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Delivered {
+    source: String,
+    id: String,
+    digest: String,
+    received_at: i64,
+}
 
-/// `$1`: ids as a JSON array.
-pub(super) const TAKE_OUT: &str =
-    "DELETE FROM inbox WHERE id IN (SELECT value FROM json_each($1)) RETURNING id, post";
-/// The tables that deliveries are sorted into. JSON arrays: `$1` rows of `heard` (the first announcement counts), `$2` and
-/// `$3` as [`queue::insert_all`] wants them, `$4` rows of `delivery`. Without WHERE, ON CONFLICT would be read as a join's
-/// condition.
-pub(super) const FILE: &str = concat!(
-    "INSERT INTO delivery (source, id, digest, received_at) \
-        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each($4) WHERE TRUE ORDER BY key \
-        ON CONFLICT (source, id) DO NOTHING; ",
-    "INSERT INTO heard (comment, digest, author, heard_at) \
-        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each($1) WHERE TRUE ORDER BY key \
-        ON CONFLICT (comment) DO NOTHING; ",
-    queue::insert_all!()
-);
-const OLDEST: &str = "SELECT id FROM inbox ORDER BY id LIMIT $1";
-const OLDEST_AT: &str = "SELECT post ->> '$.delivery[3]' FROM inbox ORDER BY id LIMIT 1";
-/// `$1`: where counting ends.
-pub(super) const COUNT: &str = "SELECT COUNT(*) FROM (SELECT 1 FROM inbox LIMIT $1) counted";
-const COUNT_JOBS: &str = "SELECT COALESCE(SUM(json_array_length(post, '$.jobs')), 0) FROM inbox";
-const PAUSED: &str = "SELECT forge FROM pause WHERE until > $1";
-
-/// Source, id, digest, time: a row of `delivery`.
-type Delivered = (String, String, String, i64);
-
-/// A delivery in the inbox: the rows that it becomes.
+/// A delivery in the inbox: the rows that it becomes. Its JSON is kept in the file: what an older version wrote must stay
+/// readable.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Post {
     delivery: Delivered,
@@ -63,61 +37,117 @@ pub(super) struct Post {
 
 impl Post {
     pub(super) fn of(one: &NewDelivery) -> Result<Self, StoreError> {
-        let delivery = (one.source.clone(), one.id.clone(), one.digest.clone(), millis(one.received_at));
+        let delivery = Delivered {
+            source: one.source.clone(),
+            id: one.id.clone(),
+            digest: one.digest.clone(),
+            received_at: millis(one.received_at),
+        };
         let jobs = jobs_of(one);
-        let jobs = jobs.iter().map(|job| queue::row(one.received_at, job)).collect::<Result<_, _>>()?;
+        let jobs = jobs.iter().map(|job| queue::Row::of(one.received_at, job)).collect::<Result<_, _>>()?;
         Ok(Self { delivery, heard: batch::announced(one), jobs })
     }
 
+    /// What can't be read stays visible: as a job that can't be read either, which is put aside when it is leased.
+    pub(super) fn unreadable(row: i64, text: String) -> Self {
+        tracing::error!(row, "a delivery in the inbox can't be read; it is put aside");
+        let id = format!("inbox/{row}");
+        let job = queue::Row {
+            lane: Lane::Decide.priority(),
+            key: id.clone(),
+            work: text,
+            ..queue::Row::default()
+        };
+        let delivery = Delivered { source: String::new(), id, digest: String::new(), received_at: 0 };
+        Self { delivery, heard: Vec::new(), jobs: vec![job] }
+    }
+
     /// Its source, and the source's id of it.
-    pub(super) fn name(&self) -> (&str, &str) {
-        (&self.delivery.0, &self.delivery.1)
+    pub(super) fn id(&self) -> (&str, &str) {
+        (&self.delivery.source, &self.delivery.id)
     }
 
     /// Whose pauses it keeps.
     fn platform(&self) -> &str {
-        self.jobs.first().map_or(&self.delivery.0, queue::Row::platform)
+        self.jobs.first().map_or(&self.delivery.source, |job| &job.forge)
     }
 
-    /// What can't be read stays visible: as a job that can't be read either, which is put aside when it is leased.
-    fn unreadable(id: i64, text: String) -> Self {
-        tracing::error!(id, "a delivery in the inbox can't be read; it is put aside");
-        let name = format!("inbox/{id}");
-        let job = queue::Row(Lane::Decide.priority(), name.clone(), String::new(), text, 0, 0, 0);
-        Self { delivery: (String::new(), name, String::new(), 0), heard: Vec::new(), jobs: vec![job] }
+    pub(super) fn delivery(&self) -> &impl Serialize {
+        &self.delivery
+    }
+
+    pub(super) fn heard(&self) -> &[Announced] {
+        &self.heard
+    }
+
+    pub(super) fn jobs(&self) -> &[queue::Row] {
+        &self.jobs
     }
 }
 
 /// What is known of the deliveries in the inbox.
 #[derive(Default)]
 pub(super) struct Inbox {
-    names: (RandomState, RandomState),
+    hasher: RandomState,
     known: Mutex<Known>,
 }
 
+/// 8 bytes for what may be long, by a key of this process: of a hundred thousand that lie here, one has the mark of the
+/// next to come once in 10^14 times, and nobody can aim at it.
+type Mark = u64;
+
+/// Some fifty bytes for each delivery: a forge that wants to be left alone for an hour may have sent many.
 #[derive(Default)]
 struct Known {
     /// The highest row so far.
     last: i64,
     /// By platform, in the order of their coming.
-    rows: BTreeMap<String, BTreeSet<i64>>,
+    rows: BTreeMap<String, VecDeque<i64>>,
     /// Sources with ids.
-    ids: HashSet<u128>,
-    /// Whose queue jobs will stand in, and where: the platform's time, the row.
-    keys: HashMap<u128, BTreeSet<(i64, i64)>>,
+    ids: HashSet<Mark>,
+    /// In which queues jobs will stand, and where: the platform's time and the row, in their order.
+    queues: HashMap<Mark, VecDeque<(i64, i64)>>,
 }
 
-/// Deliveries that were sorted, to be struck out once that is on disk.
-#[derive(Default)]
-pub(super) struct Sorted {
-    asked: BTreeSet<i64>,
-    posts: Vec<Post>,
+impl Known {
+    fn leave_queue(&mut self, queue: Mark, place: (i64, i64)) {
+        if let Some(places) = self.queues.get_mut(&queue) {
+            leave(places, &place);
+            if places.is_empty() {
+                self.queues.remove(&queue);
+            }
+        }
+    }
+
+    /// What the file no longer shows of a row.
+    fn leave_all_queues(&mut self, row: i64) {
+        self.queues.retain(|_, places| {
+            places.retain(|(_, other)| *other != row);
+            !places.is_empty()
+        });
+    }
+}
+
+/// Most come last and leave first.
+fn join<T: Ord>(line: &mut VecDeque<T>, one: T) {
+    if let Err(place) = line.binary_search(&one) {
+        line.insert(place, one);
+    }
+}
+
+fn leave<T: Ord>(line: &mut VecDeque<T>, one: &T) {
+    if let Ok(place) = line.binary_search(one) {
+        line.remove(place);
+    }
 }
 
 impl Inbox {
-    /// 16 bytes for what may be long. That two things get the same ones by chance happens to nobody.
-    fn name(&self, of: (&str, &str)) -> u128 {
-        u128::from(self.names.0.hash_one(of)) << 64 | u128::from(self.names.1.hash_one(of))
+    fn mark(&self, of: (&str, &str)) -> Mark {
+        self.hasher.hash_one(of)
+    }
+
+    fn queue(&self, key: &str) -> Mark {
+        self.mark(("", key))
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -129,56 +159,60 @@ impl Inbox {
         self.known().last + 1
     }
 
-    /// A stored delivery.
+    /// A delivery is stored there.
     pub(super) fn enter(&self, row: i64, post: &Post) {
-        let id = self.name(post.name());
         let mut known = self.known();
         known.last = known.last.max(row);
-        known.rows.entry(post.platform().to_owned()).or_default().insert(row);
-        known.ids.insert(id);
+        known.rows.entry(post.platform().to_owned()).or_default().push_back(row);
+        known.ids.insert(self.mark(post.id()));
         for job in &post.jobs {
-            known.keys.entry(self.name(("", job.key()))).or_default().insert((job.order(), row));
+            join(known.queues.entry(self.queue(&job.key)).or_default(), (job.ordered_at, row));
         }
     }
 
+    /// These are sorted.
     pub(super) fn strike_out(&self, sorted: &Sorted) {
-        let asked = &sorted.asked;
         let mut known = self.known();
-        for row in asked {
-            known.rows.values_mut().for_each(|rows| {
-                rows.remove(row);
-            });
-        }
+        known.rows.values_mut().for_each(|rows| {
+            sorted.rows.iter().for_each(|row| leave(rows, row));
+        });
         known.rows.retain(|_, rows| !rows.is_empty());
-        for post in &sorted.posts {
-            known.ids.remove(&self.name(post.name()));
-            for job in &post.jobs {
-                let key = self.name(("", job.key()));
-                let rows = known.keys.entry(key).or_default();
-                rows.retain(|(_, row)| !asked.contains(row));
-                if rows.is_empty() {
-                    known.keys.remove(&key);
-                }
+        for (row, post) in &sorted.posts {
+            if !known.ids.remove(&self.mark(post.id())) {
+                known.leave_all_queues(*row);
             }
+            for job in &post.jobs {
+                known.leave_queue(self.queue(&job.key), (job.ordered_at, *row));
+            }
+        }
+        if known.rows.is_empty() {
+            // The room that a flood has taken is given back.
+            *known = Known { last: known.last, ..Known::default() };
         }
     }
 
     pub(super) fn knows(&self, source: &str, id: &str) -> bool {
-        self.known().ids.contains(&self.name((source, id)))
+        self.known().ids.contains(&self.mark((source, id)))
     }
 
-    /// The deliveries whose jobs have this key.
-    pub(super) fn about(&self, key: &str) -> Vec<i64> {
-        let known = self.known();
-        let rows = known.keys.get(&self.name(("", key)));
-        rows.into_iter().flatten().map(|(_, row)| *row).collect()
+    /// Does a job lie here that will stand in this queue?
+    pub(super) fn lies_for(&self, key: &str) -> bool {
+        self.known().queues.contains_key(&self.queue(key))
     }
 
-    /// The earliest delivery by the platform's time that stands before this one in its queue, but for these.
-    fn before(&self, (key, order): &(String, i64), sorted: &BTreeSet<i64>) -> Option<i64> {
+    /// Some of the deliveries whose jobs will stand in this queue, in the order of their coming.
+    pub(super) fn some_for(&self, key: &str, most: usize) -> Vec<i64> {
         let known = self.known();
-        let rows = known.keys.get(&self.name(("", key)))?;
-        let mut earlier = rows.range(..(*order, i64::MIN)).map(|(_, row)| *row);
+        let places = known.queues.get(&self.queue(key));
+        let rows: BTreeSet<i64> = places.into_iter().flatten().map(|(_, row)| *row).collect();
+        rows.into_iter().take(most).collect()
+    }
+
+    /// The earliest delivery by the platform's time that will stand before this place in a queue, but for these.
+    pub(super) fn before(&self, (key, time): &(String, i64), sorted: &BTreeSet<i64>) -> Option<i64> {
+        let known = self.known();
+        let places = known.queues.get(&self.queue(key))?;
+        let mut earlier = places.iter().take_while(|(other, _)| other < time).map(|(_, row)| *row);
         earlier.find(|row| !sorted.contains(row))
     }
 
@@ -187,134 +221,33 @@ impl Inbox {
         self.known().rows.keys().cloned().collect()
     }
 
-    /// The oldest of each platform, but for these.
-    fn oldest(&self, paused: &HashSet<String>, round: usize) -> Vec<i64> {
+    /// Of each platform but the paused ones: so many deliveries, oldest first, after so many.
+    pub(super) fn oldest(&self, paused: &HashSet<String>, (skip, take): (usize, usize)) -> Vec<i64> {
         let known = self.known();
         let awake = known.rows.iter().filter(|(platform, _)| !paused.contains(*platform));
-        awake.flat_map(|(_, rows)| rows.iter().skip(round * AT_ONCE).take(AT_ONCE).copied()).collect()
+        awake.flat_map(|(_, rows)| rows.iter().skip(skip).take(take).copied()).collect()
     }
 
-    /// The rows, how many ids, and the rows that have keys.
+    /// The rows; how many ids; the rows that stand in queues.
     #[cfg(test)]
     pub(super) fn counted(&self) -> (BTreeSet<i64>, usize, BTreeSet<i64>) {
         let known = self.known();
         let rows = known.rows.values().flatten().copied().collect();
-        (rows, known.ids.len(), known.keys.values().flatten().map(|(_, row)| *row).collect())
-    }
-
-    /// Some of those that lie here longest, whoever is paused.
-    pub(super) fn some(&self) -> Vec<i64> {
-        self.oldest(&HashSet::new(), 0)
+        (rows, known.ids.len(), known.queues.values().flatten().map(|(_, row)| *row).collect())
     }
 }
 
-/// Sorts, inside one transaction, what lies longest: some deliveries of each platform that isn't paused, and with each
-/// further call the next ones.
-pub(super) struct Sorting<'a> {
-    inbox: &'a Inbox,
-    paused: HashSet<String>,
-    round: usize,
-    /// To be struck out when the transaction is on disk.
-    pub(super) sorted: Sorted,
+/// Deliveries that were sorted, to be struck out once that is on disk.
+#[derive(Default)]
+pub(super) struct Sorted {
+    /// Those that were to be, also if somebody was faster.
+    pub(super) rows: BTreeSet<i64>,
+    pub(super) posts: Vec<(i64, Post)>,
 }
 
-impl<'a> Sorting<'a> {
-    pub(super) async fn begin(
-        connection: &mut SqliteConnection,
-        inbox: &'a Inbox,
-        now: Timestamp,
-    ) -> Result<Self, StoreError> {
-        let paused = if inbox.platforms().is_empty() {
-            Vec::new()
-        } else {
-            query_scalar(PAUSED).bind(millis(now)).fetch_all(connection).await.map_err(fault)?
-        };
-        Ok(Self { inbox, paused: paused.into_iter().collect(), round: 0, sorted: Sorted::default() })
+impl Sorted {
+    pub(super) fn extend(&mut self, more: Self) {
+        self.rows.extend(more.rows);
+        self.posts.extend(more.posts);
     }
-
-    /// Sorts the next ones; says whether there were any, and it wasn't time to let others write.
-    pub(super) async fn next(&mut self, connection: &mut SqliteConnection) -> Result<bool, StoreError> {
-        if self.round == ROUNDS || !self.is_more() {
-            return Ok(false);
-        }
-        self.sort(connection, self.inbox.oldest(&self.paused, self.round)).await?;
-        self.round += 1;
-        Ok(true)
-    }
-
-    /// Whoever is to be worked on next gives way to what is earlier by the platform's time. Heads: key and time of the
-    /// first in each queue. Says whether any had to.
-    pub(super) async fn bring_forward(
-        &mut self,
-        connection: &mut SqliteConnection,
-        heads: &[(String, i64)],
-    ) -> Result<bool, StoreError> {
-        let earlier = heads.iter().filter_map(|head| self.inbox.before(head, &self.sorted.asked));
-        let earlier: BTreeSet<i64> = earlier.collect();
-        self.sort(connection, earlier.iter().copied().collect()).await?;
-        Ok(!earlier.is_empty())
-    }
-
-    async fn sort(&mut self, connection: &mut SqliteConnection, rows: Vec<i64>) -> Result<(), StoreError> {
-        let Sorted { asked, posts } = sort(connection, rows).await?;
-        self.sorted.asked.extend(asked);
-        self.sorted.posts.extend(posts);
-        Ok(())
-    }
-
-    /// Does nothing lie here, for anybody?
-    pub(super) fn is_idle(&self) -> bool {
-        self.inbox.platforms().is_empty()
-    }
-
-    /// Is there more to be sorted?
-    pub(super) fn is_more(&self) -> bool {
-        !self.inbox.oldest(&self.paused, self.round).is_empty()
-    }
-}
-
-/// Moves these deliveries into the tables. What was sorted meanwhile is left out.
-pub(super) async fn sort(connection: &mut SqliteConnection, rows: Vec<i64>) -> Result<Sorted, StoreError> {
-    if rows.is_empty() {
-        return Ok(Sorted::default());
-    }
-    let take = query_as::<(i64, String)>(TAKE_OUT).bind(json(&rows)?);
-    let mut taken = take.fetch_all(&mut *connection).await.map_err(fault)?;
-    taken.sort_unstable_by_key(|(id, _)| *id);
-    let read = |(id, text): (i64, String)| {
-        serde_json::from_str(&text).unwrap_or_else(|_| Post::unreadable(id, text))
-    };
-    let posts: Vec<Post> = taken.into_iter().map(read).collect();
-    if !posts.is_empty() {
-        let heard: Vec<_> = posts.iter().flat_map(|post| &post.heard).collect();
-        let jobs: Vec<_> = posts.iter().flat_map(|post| &post.jobs).collect();
-        let delivered: Vec<_> = posts.iter().map(|post| &post.delivery).collect();
-        let file = query(FILE).bind(json(&heard)?).bind(json(&jobs)?);
-        let file = file.bind(json(&queue::turns(&jobs))?).bind(json(&delivered)?);
-        file.execute(connection).await.map_err(fault)?;
-    }
-    Ok(Sorted { asked: rows.into_iter().collect(), posts })
-}
-
-/// The rows that lie in the file longest, whether they are known or not.
-pub(super) async fn left(connection: &mut SqliteConnection) -> Result<Vec<i64>, StoreError> {
-    let at_once = i64::try_from(AT_ONCE).unwrap_or(i64::MAX);
-    query_scalar(OLDEST).bind(at_once).fetch_all(connection).await.map_err(fault)
-}
-
-/// How many jobs the deliveries in the file will become.
-pub(super) async fn jobs(connection: &mut SqliteConnection) -> Result<u64, StoreError> {
-    counted(query_scalar(COUNT_JOBS).fetch_one(connection).await.map_err(fault)?)
-}
-
-/// How many deliveries lie in the file, counted up to [`Backlog::COUNTED`], and when the first of them came.
-pub(super) async fn load(connection: &mut SqliteConnection) -> Result<(u64, Option<Timestamp>), StoreError> {
-    let count = query_scalar(COUNT).bind(Backlog::COUNTED.cast_signed());
-    let count = counted(count.fetch_one(&mut *connection).await.map_err(fault)?)?;
-    let oldest: Option<i64> = query_scalar(OLDEST_AT).fetch_optional(connection).await.map_err(fault)?;
-    Ok((count, oldest.map(time).transpose()?))
-}
-
-fn counted(rows: i64) -> Result<u64, StoreError> {
-    u64::try_from(rows).map_err(|_| StoreError::Unreadable("a count below zero".to_owned()))
 }

@@ -39,10 +39,14 @@ impl Shelf for Tray<'_> {
                 self.inbox.enter(*row, post);
             }
         }
-        let mut rows = rows.into_iter();
-        let mut is_stored = |is_new: bool| is_new && rows.next().flatten().is_some();
-        let answer = |is_new| if is_stored(is_new) { Accepted::Stored } else { Accepted::Duplicate };
-        Ok(is_new.into_iter().map(answer).collect())
+        let mut answers = vec![Accepted::Duplicate; deliveries.len()];
+        let news = answers.iter_mut().zip(is_new).filter_map(|(answer, is_new)| is_new.then_some(answer));
+        for (answer, row) in news.zip(rows) {
+            if row.is_some() {
+                *answer = Accepted::Stored;
+            }
+        }
+        Ok(answers)
     }
 }
 
@@ -52,8 +56,8 @@ impl Tray<'_> {
         if posts.is_empty() {
             return Ok(Vec::new());
         }
-        let (first, names) = (self.inbox.next_row(), posts.iter().map(Post::name).collect::<Vec<_>>());
-        let store = query_scalar::<i64>(STORE).bind(json(&posts)?).bind(json(&names)?).bind(first);
+        let (first, ids) = (self.inbox.next_row(), posts.iter().map(Post::id).collect::<Vec<_>>());
+        let store = query_scalar::<i64>(STORE).bind(json(&posts)?).bind(json(&ids)?).bind(first);
         match store.fetch_all(&mut *self.connection).await.map_err(fault) {
             Ok(rows) => {
                 let rows: HashSet<i64> = rows.into_iter().collect();

@@ -7,6 +7,7 @@ mod intake;
 mod open;
 mod postings;
 mod queue;
+mod sorting;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -38,12 +39,14 @@ use crate::ports::store::{
 use crate::store::OpenStore;
 use async_trait::async_trait;
 use fault::fault;
-use inbox::{Inbox, Sorted};
+use inbox::Inbox;
 use jiff::{SignedDuration, Timestamp};
 use queue::{Look, Wanted};
 use sqlx::pool::PoolConnection;
 use sqlx::{Sqlite, SqlitePool};
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::sync::Notify;
 use writer::Writer;
 
@@ -67,20 +70,24 @@ impl SqliteStore {
         self.reads.close().await;
     }
 
-    /// Leases, and says whether the inbox has more that could be worked on.
-    async fn look(
-        &self,
-        now: Timestamp,
-        lease_for: SignedDuration,
-        limit: u32,
-    ) -> Answer<(Vec<LeasedJob>, bool)> {
-        let until =
-            now.saturating_add(lease_for).map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    async fn look(&self, now: Timestamp, lease_for: SignedDuration, limit: u32) -> Answer<Seen> {
+        let until = now.saturating_add(lease_for).map_err(|why| no_time(&why))?;
         let wanted = Wanted { now, until, limit, token: self.clock.new_id() };
-        let (inbox, known) = (Arc::clone(&self.inbox), Arc::clone(&self.inbox));
+        match self.lease_from(&self.inbox, wanted.clone()).await {
+            // What hinders sorting must not hinder what was sorted before.
+            Err(error) if !self.inbox.platforms().is_empty() => {
+                tracing::error!(%error, "the inbox can't be sorted now");
+                self.lease_from(&Arc::default(), wanted).await
+            }
+            seen => seen,
+        }
+    }
+
+    async fn lease_from(&self, inbox: &Arc<Inbox>, wanted: Wanted) -> Answer<Seen> {
+        let (inbox, known) = (Arc::clone(inbox), Arc::clone(inbox));
         let strike_out = move |look: Look| {
             known.strike_out(&look.sorted);
-            (look.jobs, look.is_more)
+            Seen { jobs: look.jobs, is_more: look.is_more }
         };
         self.writer
             .write_then(
@@ -93,13 +100,40 @@ impl SqliteStore {
     /// Sorts these deliveries of the inbox.
     async fn sort(&self, rows: Vec<i64>) -> Answer<()> {
         let inbox = Arc::clone(&self.inbox);
-        let strike_out = move |sorted: Sorted| inbox.strike_out(&sorted);
-        self.writer.write_then(|connection| Box::pin(inbox::sort(connection, rows)), strike_out).await
+        self.writer
+            .write_then(
+                |connection| Box::pin(sorting::sort(connection, rows.into_iter().collect())),
+                move |sorted| inbox.strike_out(&sorted),
+            )
+            .await
+    }
+
+    /// Sorts what came before this time.
+    async fn sort_until(&self, before: Timestamp) -> Answer<()> {
+        while sorting::oldest_at(&mut *self.reader().await?).await?.is_some_and(|oldest| oldest < before) {
+            let rows = self.inbox.oldest(&HashSet::new(), (0, sorting::AT_ONCE));
+            if rows.is_empty() {
+                break;
+            }
+            self.sort(rows).await?;
+        }
+        Ok(())
     }
 
     async fn reader(&self) -> Answer<PoolConnection<Sqlite>> {
         self.reads.acquire().await.map_err(fault)
     }
+}
+
+/// What a look at the queue found.
+struct Seen {
+    jobs: Vec<LeasedJob>,
+    /// There is more in the inbox than it has sorted.
+    is_more: bool,
+}
+
+fn no_time(why: &jiff::Error) -> StoreError {
+    StoreError::Unavailable(why.to_string())
 }
 
 #[async_trait]
@@ -119,14 +153,17 @@ impl Store for SqliteStore {
     }
 
     async fn lease(&self, now: Timestamp, lease_for: SignedDuration, limit: u32) -> Answer<Vec<LeasedJob>> {
+        let (began, mut time) = (Instant::now(), now);
         loop {
-            if limit == 0 || !queue::is_due(&mut *self.reader().await?, now, &self.inbox).await? {
+            if limit == 0 || !queue::is_due(&mut *self.reader().await?, time, &self.inbox).await? {
                 return Ok(Vec::new());
             }
-            let (jobs, is_more) = self.look(now, lease_for, limit).await?;
-            if !jobs.is_empty() || !is_more {
-                return Ok(jobs);
+            let look = self.look(time, lease_for, limit).await?;
+            if !look.jobs.is_empty() || !look.is_more {
+                return Ok(look.jobs);
             }
+            // A lease is given from when it is given.
+            time = now.saturating_add(began.elapsed()).map_err(|why| no_time(&why))?;
         }
     }
 
@@ -135,9 +172,9 @@ impl Store for SqliteStore {
         self.writer
             .write(move |connection| {
                 Box::pin(async move {
-                    let must_be_sorted = commit.unless_waiting.iter().any(|key| !inbox.about(key).is_empty());
+                    let is_held = commit.unless_waiting.iter().any(|key| inbox.lies_for(key));
                     commit::write(connection, commit).await?;
-                    if must_be_sorted { Err(CommitError::Held) } else { Ok(()) }
+                    if is_held { Err(CommitError::Held) } else { Ok(()) }
                 })
             })
             .await
@@ -158,10 +195,13 @@ impl Store for SqliteStore {
 
     async fn backlog(&self, now: Timestamp) -> Answer<Backlog> {
         let mut reader = self.reader().await?;
+        // First, so that what is sorted meanwhile is counted twice and not overlooked.
+        let unsorted =
+            sorting::count(&mut reader, Backlog::COUNTED.cast_signed()).await?.min(Backlog::COUNTED);
+        let oldest = sorting::oldest_at(&mut reader).await?;
         let mut backlog = letters::backlog(&mut reader, now).await?;
-        let (unsorted, oldest) = inbox::load(&mut reader).await?;
         for load in backlog.lanes.iter_mut().filter(|load| load.lane == Lane::Decide) {
-            load.jobs += unsorted;
+            load.jobs = (load.jobs + unsorted).min(Backlog::COUNTED);
             load.due_since = load.due_since.into_iter().chain(oldest).min();
         }
         Ok(Backlog { unsorted, ..backlog })
@@ -188,8 +228,9 @@ impl Store for SqliteStore {
 
     async fn depth(&self, now: Timestamp) -> Answer<QueueDepth> {
         let mut reader = self.reader().await?;
+        let unsorted = sorting::count(&mut reader, i64::MAX).await?;
         let depth = read::depth(&mut reader, now).await?;
-        Ok(QueueDepth { due: depth.due + inbox::jobs(&mut reader).await?, ..depth })
+        Ok(QueueDepth { due: depth.due + unsorted, ..depth })
     }
 
     async fn pause(&self, platform: &PlatformName, until: Timestamp) -> Answer<()> {
@@ -290,9 +331,9 @@ impl Store for SqliteStore {
     }
 
     async fn heard(&self, comment: &CommentRef) -> Answer<Option<(String, UserId, Timestamp)>> {
-        let unsorted = self.inbox.about(&comment.conversation.key());
-        if !unsorted.is_empty() {
-            self.sort(unsorted).await?;
+        let key = comment.conversation.key();
+        while self.inbox.lies_for(&key) {
+            self.sort(self.inbox.some_for(&key, sorting::AT_ONCE)).await?;
         }
         read::heard(&mut *self.reader().await?, comment).await
     }
@@ -348,13 +389,7 @@ impl Store for SqliteStore {
     }
 
     async fn forget_deliveries(&self, before: Timestamp) -> Answer<u64> {
-        loop {
-            let unsorted = self.inbox.some();
-            if unsorted.is_empty() {
-                break;
-            }
-            self.sort(unsorted).await?;
-        }
+        self.sort_until(before).await?;
         let mut forgotten = 0;
         for statement in single::FORGET {
             // Each chunk queues anew, so that whoever waits comes between two of them.

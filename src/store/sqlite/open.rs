@@ -2,7 +2,8 @@
 
 use super::SqliteStore;
 use super::fault::fault;
-use super::inbox::{self, Inbox};
+use super::inbox::Inbox;
+use super::sorting;
 use super::writer::{Writer, transaction};
 use crate::ports::store::StoreError;
 use crate::store::open::{Access, OpenError, Surroundings, current, known_schema, migrations, not_newer};
@@ -76,11 +77,13 @@ async fn free_leases(connection: &mut SqliteConnection, now: Timestamp) -> Resul
 async fn empty_inbox(connection: &mut SqliteConnection) -> Result<(), OpenError> {
     let sort = |error: StoreError| OpenError::Database(error.to_string());
     loop {
-        let rows = inbox::left(connection).await.map_err(sort)?;
+        let rows = sorting::left_behind(connection).await.map_err(sort)?;
         if rows.is_empty() {
             return Ok(());
         }
-        transaction(connection, |connection| Box::pin(inbox::sort(connection, rows))).await.map_err(sort)?;
+        transaction(connection, |connection| Box::pin(sorting::sort(connection, rows)))
+            .await
+            .map_err(sort)?;
     }
 }
 
@@ -116,7 +119,8 @@ async fn connect(file: &Path, access: Access) -> Result<SqliteConnection, OpenEr
         // A missing file is told by the system's own words, not by SQLite's "unable to open".
         std::fs::metadata(file).map_err(|why| OpenError::Io { path: file.to_owned(), why })?;
     }
-    let options = options(file).synchronous(SqliteSynchronous::Full);
+    // What is stored is written behind the last and not read again: more of it in memory would be of no use.
+    let options = options(file).synchronous(SqliteSynchronous::Full).pragma("cache_size", "-512");
     let options = match access {
         Access::Serve => options.create_if_missing(true).journal_mode(SqliteJournalMode::Wal),
         // Whoever audits a backup finds it as it was.

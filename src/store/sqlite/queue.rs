@@ -2,8 +2,9 @@
 
 use super::dialect::{query, query_as, query_scalar};
 use super::fault::fault;
-use super::inbox::{Inbox, Sorted, Sorting};
+use super::inbox::{Inbox, Sorted};
 use super::jobs::choose_head;
+use super::sorting::{AT_ONCE, Sorting};
 use crate::ports::store::{Lane, LeasedJob, NewJob, StoreError};
 use crate::store::rows::{JobRow, json, millis, work_text};
 use crate::store::sql;
@@ -18,7 +19,8 @@ use std::collections::BTreeSet;
 macro_rules! insert_all {
     () => {
         "INSERT INTO job (lane, key, forge, work, run_at, ordered_at, created_at) \
-            SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6 \
+            SELECT value ->> 'lane', value ->> 'key', value ->> 'forge', value ->> 'work', value ->> 'run_at', \
+                value ->> 'ordered_at', value ->> 'created_at' \
             FROM json_each($2) ORDER BY json_each.key; \
         UPDATE job SET head = FALSE WHERE id IN (SELECT h.id \
             FROM json_each($3) w CROSS JOIN job h ON h.lane = w.value ->> 0 AND h.key = w.value ->> 1 AND h.head \
@@ -32,43 +34,37 @@ macro_rules! insert_all {
 }
 pub(super) use insert_all;
 
-/// A row that [`insert_all`] writes: lane, key, platform, work, and three times.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Row(
-    pub(super) i64,
-    pub(super) String,
-    pub(super) String,
-    pub(super) String,
-    pub(super) i64,
-    pub(super) i64,
-    pub(super) i64,
-);
-
-impl Row {
-    pub(super) fn key(&self) -> &str {
-        &self.1
-    }
-
-    pub(super) fn platform(&self) -> &str {
-        &self.2
-    }
-
-    /// The platform's time, in milliseconds.
-    pub(super) fn order(&self) -> i64 {
-        self.5
-    }
+/// A row that [`insert_all`] writes; times in milliseconds. Its JSON lies in the inbox: what an older version wrote must
+/// stay readable.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Row {
+    pub(super) lane: i64,
+    pub(super) key: String,
+    pub(super) forge: String,
+    pub(super) work: String,
+    pub(super) run_at: i64,
+    pub(super) ordered_at: i64,
+    pub(super) created_at: i64,
 }
 
-/// The row of a job that is written at this time.
-pub(super) fn row(at: Timestamp, job: &NewJob) -> Result<Row, StoreError> {
-    let (run_at, order, at) = (millis(job.run_at), millis(job.order), millis(at));
-    let platform = job.platform.as_str().to_owned();
-    Ok(Row(job.lane.priority(), job.key.clone(), platform, work_text(job)?, run_at, order, at))
+impl Row {
+    /// Of a job that is written at this time.
+    pub(super) fn of(at: Timestamp, job: &NewJob) -> Result<Self, StoreError> {
+        Ok(Self {
+            lane: job.lane.priority(),
+            key: job.key.clone(),
+            forge: job.platform.as_str().to_owned(),
+            work: work_text(job)?,
+            run_at: millis(job.run_at),
+            ordered_at: millis(job.order),
+            created_at: millis(at),
+        })
+    }
 }
 
 /// Lane and key of these.
 pub(super) fn turns<'a>(rows: &[&'a Row]) -> BTreeSet<(i64, &'a str)> {
-    rows.iter().map(|row| (row.0, row.key())).collect()
+    rows.iter().map(|row| (row.lane, row.key.as_str())).collect()
 }
 
 /// Is there anything to lease at `$1`? Asked of a connection that only reads: most looks find nothing, and the one that
@@ -118,6 +114,7 @@ pub(super) const LEASE: &str = concat!(
 pub(super) const HEADS: &str = due!("h.key, h.ordered_at");
 
 /// What a lease asks for.
+#[derive(Clone)]
 pub(super) struct Wanted {
     pub(super) now: Timestamp,
     pub(super) until: Timestamp,
@@ -135,8 +132,8 @@ pub(super) struct Look {
     pub(super) is_more: bool,
 }
 
-/// Leases lane by lane, so that each looks only at what is due in it. Where there are hands left for what was delivered,
-/// the inbox is sorted.
+/// Leases lane by lane, so that each looks only at what is due in it. What was delivered is sorted first: as much as could
+/// be leased, and more where that gives no hand anything to do.
 pub(super) async fn lease(
     connection: &mut SqliteConnection,
     wanted: &Wanted,
@@ -146,18 +143,22 @@ pub(super) async fn lease(
     let mut sorting = Sorting::begin(connection, inbox, wanted.now).await?;
     let mut jobs = Vec::new();
     for lane in Lane::ALL {
+        let mut most = limit - jobs.len();
         while jobs.len() < limit {
+            let is_more = lane == Lane::Decide && sorting.next(connection, most).await?;
             let room = limit - jobs.len();
             if lane == Lane::Decide {
                 keep_order(connection, wanted, room, &mut sorting).await?;
             }
             jobs.extend(lease_lane(connection, wanted, lane, room).await?);
-            if lane != Lane::Decide || jobs.len() == limit || !sorting.next(connection).await? {
+            if !is_more {
                 break;
             }
+            most = AT_ONCE;
         }
     }
-    Ok(Look { jobs, is_more: sorting.is_more(), sorted: sorting.sorted })
+    let (sorted, is_more) = sorting.end();
+    Ok(Look { jobs, sorted, is_more })
 }
 
 /// So that nobody is worked on before what was delivered of the same queue and is earlier.

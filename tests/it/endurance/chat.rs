@@ -169,7 +169,9 @@ impl Chat {
         self.words(journey, store, &mut wrong).await?;
         self.answers(board.doubtful(), &mut wrong);
         let doubled = self.doubled_lines(store).await?;
-        if doubled.len() > board.doubtful() {
+        // Who is killed may have been writing into several threads, one message each.
+        let of_one = |thread: &str| doubled.iter().filter(|(other, _)| other == thread).count();
+        if doubled.iter().any(|(thread, _)| of_one(thread) > board.doubtful()) {
             wrong.push(format!("threads say twice: {doubled:?}"));
         }
         Ok((lines, wrong))
@@ -249,7 +251,7 @@ impl Chat {
 
     /// Lines that stand in a thread more often than there is reason for: once for each word of the same kind, and once
     /// for whatever else a ledger tells.
-    async fn doubled_lines(&self, store: &dyn Store) -> Result<Vec<String>, StoreError> {
+    async fn doubled_lines(&self, store: &dyn Store) -> Result<Vec<(String, String)>, StoreError> {
         let mut times: BTreeMap<(String, String), usize> = BTreeMap::new();
         // A release may be undone more than once, and is told each time.
         for line in self.thread_lines().into_iter().filter(|(_, text)| !text.contains("blocked again")) {
@@ -259,7 +261,7 @@ impl Chat {
         for ((environment, line), times) in times.into_iter().filter(|(_, times)| *times > 1) {
             let votes = votes_in(store, &environment).await?;
             let reasons = votes.iter().filter(|vote| line.contains(&said_by(vote))).count();
-            doubled.extend((reasons.max(1)..times).map(|_| line.clone()));
+            doubled.extend((reasons.max(1)..times).map(|_| (environment.clone(), line.clone())));
         }
         Ok(doubled)
     }

@@ -88,7 +88,7 @@ async fn one_poisoned_delivery_does_not_take_its_batch_with_it() {
     let store = house.open().await;
     house
         .execute(
-            "CREATE TRIGGER poison BEFORE INSERT ON inbox WHEN NEW.post ->> '$.delivery[1]' = 'b' \
+            "CREATE TRIGGER poison BEFORE INSERT ON inbox WHEN NEW.post ->> '$.delivery.id' = 'b' \
              BEGIN SELECT RAISE(ABORT, 'poisoned'); END",
         )
         .await;

@@ -26,7 +26,7 @@ async fn no_frequent_statement_walks_a_whole_table() {
         sql::job::SET_HEAD,
         sql::job::CLEAR_HEAD,
         queue::IS_DUE,
-        inbox::TAKE_OUT,
+        sorting::TAKE_OUT,
         sql::job::OTHERS,
         sql::job::NEXT_DUE,
         sql::delivery::FORGET,
@@ -39,7 +39,7 @@ async fn no_frequent_statement_walks_a_whole_table() {
         sql::command::ANSWERED,
         sql::ledger::AFTER,
     ];
-    for statement in frequent.into_iter().chain(single(intake::STORE)).chain(single(inbox::FILE)) {
+    for statement in frequent.into_iter().chain(single(intake::STORE)).chain(single(sorting::SORT_IN)) {
         let plan = plan(&house, statement).await;
         // `pause` has a row per forge; `d` is the page of deployments that a list asks for; `soonest` has two rows; a
         // virtual table is the list of rows that was handed over.
@@ -60,7 +60,7 @@ async fn whose_turn_it_is_costs_the_same_however_many_others_wait() {
     let house = House::new();
     migrate(&house.url()).await.unwrap();
     let heads: Vec<&str> =
-        single(inbox::FILE).filter(|statement| statement.starts_with("UPDATE job")).collect();
+        single(sorting::SORT_IN).filter(|statement| statement.starts_with("UPDATE job")).collect();
     for (statement, index) in heads.into_iter().zip(["INDEX job_head (lane=? AND key=?)", "rowid=?"]) {
         let plan = plan(&house, statement).await;
         assert!(plan.iter().any(|step| step.contains(index)), "{statement}\n{plan:#?}");
