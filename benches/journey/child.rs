@@ -29,6 +29,8 @@ impl Child {
     pub(crate) fn start(command: &mut Command, address: SocketAddr, log: &Path) -> anyhow::Result<Self> {
         // Calls to the twin must not take a detour.
         command.env("NO_PROXY", "127.0.0.1").env_remove("RUST_LOG");
+        // As the unit and the image say it.
+        command.env("MALLOC_ARENA_MAX", "2");
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(File::create(log)?);
         let began = Instant::now();
         let process = command.spawn().context("starting a server")?;

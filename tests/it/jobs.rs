@@ -8,7 +8,9 @@ use countersign::domain::id::{
     CommentKind, CommentRef, Conversation, DeploymentId, ForgeName, Native, Place, ProjectId, UserId,
 };
 use countersign::domain::ledger::{Entry, Outcome, Source, Word};
-use countersign::ports::store::{Change, Commit, Finish, Lane, NewJob, Store, TakenCommand, Work};
+use countersign::ports::store::{
+    Change, Commit, Finish, Lane, NewDelivery, NewJob, Store, TakenCommand, Work,
+};
 use countersign::store::sqlite::{Access, SqliteStore, Surroundings};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -140,6 +142,21 @@ fn dead_letters_are_shown_with_their_reasons_and_what_waits_on_request() {
     let all = listed(&desk.run(&["jobs", "list", "--all", "--format", "json"]));
     let states: Vec<_> = all.iter().map(|job| job["state"].as_str().unwrap()).collect();
     assert_eq!(states, ["dead", "waiting"]);
+}
+
+#[test]
+fn deliveries_that_are_no_jobs_yet_are_counted() {
+    let desk = Desk::new();
+    on_store(&desk, async |store| {
+        let at = then();
+        let events = vec![Event::Commented { comment: comment(), at, heard: Heard::Poll }];
+        let (source, id, digest) = ("gitlab".into(), "d-1".into(), String::new());
+        store.accept(NewDelivery { source, id, digest, events, received_at: at }).await.unwrap();
+    });
+    assert_eq!(desk.run(&["jobs", "list"]).out, "nothing was given up\n");
+    let all = desk.run(&["jobs", "list", "--all"]);
+    assert_eq!(all.out.lines().count(), 1, "{}", all.out);
+    assert!(all.out.contains("stored and will become jobs") && all.out.ends_with(": 1\n"), "{}", all.out);
 }
 
 #[test]

@@ -119,7 +119,13 @@ impl Known {
         }
     }
 
-    /// What the file no longer shows of a row.
+    /// Says whether it was there.
+    fn leave(&mut self, row: i64) -> bool {
+        let was_there = self.rows.values_mut().any(|rows| leave(rows, &row));
+        self.rows.retain(|_, rows| !rows.is_empty());
+        was_there
+    }
+
     fn leave_all_queues(&mut self, row: i64) {
         self.queues.retain(|_, places| {
             places.retain(|(_, other)| *other != row);
@@ -135,10 +141,9 @@ fn join<T: Ord>(line: &mut VecDeque<T>, one: T) {
     }
 }
 
-fn leave<T: Ord>(line: &mut VecDeque<T>, one: &T) {
-    if let Ok(place) = line.binary_search(one) {
-        line.remove(place);
-    }
+/// Says whether it was there.
+fn leave<T: Ord>(line: &mut VecDeque<T>, one: &T) -> bool {
+    line.binary_search(one).is_ok_and(|place| line.remove(place).is_some())
 }
 
 impl Inbox {
@@ -173,17 +178,18 @@ impl Inbox {
     /// These are sorted.
     pub(super) fn strike_out(&self, sorted: &Sorted) {
         let mut known = self.known();
-        known.rows.values_mut().for_each(|rows| {
-            sorted.rows.iter().for_each(|row| leave(rows, row));
-        });
-        known.rows.retain(|_, rows| !rows.is_empty());
+        let mut left: BTreeSet<i64> = sorted.rows.iter().copied().filter(|row| known.leave(*row)).collect();
         for (row, post) in &sorted.posts {
-            if !known.ids.remove(&self.mark(post.id())) {
-                known.leave_all_queues(*row);
+            if known.ids.remove(&self.mark(post.id())) {
+                left.remove(row);
             }
             for job in &post.jobs {
                 known.leave_queue(self.queue(&job.key), (job.ordered_at, *row));
             }
+        }
+        // What was damaged or removed in the file, by whoever: nothing tells any more where it stood.
+        for row in left {
+            known.leave_all_queues(row);
         }
         if known.rows.is_empty() {
             // The room that a flood has taken is given back.
