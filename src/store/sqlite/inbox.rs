@@ -4,8 +4,9 @@
 //! touched goes to disk before the answer, and that costs several times as much as one row behind the last. So a delivery
 //! is stored as such a row, and sorted when the worker has a hand free for it (see [`super::sorting`]).
 //!
-//! No other process writes into the inbox: what lies there is known in memory, too. It is entered after the COMMIT that
-//! stores it, and struck out after the COMMIT that sorts it, both by the one task that writes.
+//! No other process writes into the inbox: whoever serves knows in memory what lies there. It is entered after the COMMIT
+//! that stores it, and struck out after the COMMIT that sorts it, both by the one task that writes. (Beside a serving
+//! process only the file tells.)
 
 use super::queue;
 use crate::ports::store::{Lane, NewDelivery, StoreError};
@@ -48,9 +49,16 @@ impl Post {
         Ok(Self { delivery, heard: batch::announced(one), jobs })
     }
 
-    /// What can't be read stays visible: as a job that can't be read either, which is put aside when it is leased.
-    pub(super) fn unreadable(row: i64, text: String) -> Self {
-        tracing::error!(row, "a delivery in the inbox can't be read; it is put aside");
+    /// From the file. What can't be read stays visible: as a job that can't be read either, which is put aside when it is
+    /// leased.
+    pub(super) fn read(row: i64, json: &[u8]) -> Self {
+        serde_json::from_slice(json).unwrap_or_else(|error| {
+            tracing::error!(row, %error, "a delivery in the inbox can't be read; it is put aside");
+            Self::unreadable(row, String::from_utf8_lossy(json).into_owned())
+        })
+    }
+
+    fn unreadable(row: i64, text: String) -> Self {
         let id = format!("inbox/{row}");
         let job = queue::Row {
             lane: Lane::Decide.priority(),
@@ -101,7 +109,7 @@ type Mark = u64;
 struct Known {
     /// The highest row so far.
     last: i64,
-    /// By platform, in the order of their coming.
+    /// By platform, in the order of their coming, which is that of their numbers.
     rows: BTreeMap<String, VecDeque<i64>>,
     /// Sources with ids.
     ids: HashSet<Mark>,
@@ -126,6 +134,7 @@ impl Known {
         was_there
     }
 
+    /// Where nothing tells in which queues it stood.
     fn leave_all_queues(&mut self, row: i64) {
         self.queues.retain(|_, places| {
             places.retain(|(_, other)| *other != row);
@@ -134,7 +143,7 @@ impl Known {
     }
 }
 
-/// Most come last and leave first.
+/// Lines are sorted, and hold nothing twice. Most come last and leave first.
 fn join<T: Ord>(line: &mut VecDeque<T>, one: T) {
     if let Err(place) = line.binary_search(&one) {
         line.insert(place, one);
@@ -206,12 +215,18 @@ impl Inbox {
         self.known().queues.contains_key(&self.queue(key))
     }
 
-    /// Some of the deliveries whose jobs will stand in this queue, in the order of their coming.
-    pub(super) fn some_for(&self, key: &str, most: usize) -> Vec<i64> {
+    /// The deliveries whose jobs will stand in this queue, in the order of their coming.
+    pub(super) fn all_for(&self, key: &str) -> Vec<i64> {
         let known = self.known();
         let places = known.queues.get(&self.queue(key));
-        let rows: BTreeSet<i64> = places.into_iter().flatten().map(|(_, row)| *row).collect();
-        rows.into_iter().take(most).collect()
+        let mut rows: Vec<i64> = places.into_iter().flatten().map(|(_, row)| *row).collect();
+        rows.sort_unstable();
+        rows
+    }
+
+    /// Does nothing lie here, for anybody?
+    pub(super) fn is_empty(&self) -> bool {
+        self.known().rows.is_empty()
     }
 
     /// The earliest delivery by the platform's time that will stand before this place in a queue, but for these.
@@ -246,7 +261,7 @@ impl Inbox {
 /// Deliveries that were sorted, to be struck out once that is on disk.
 #[derive(Default)]
 pub(super) struct Sorted {
-    /// Those that were to be, also if somebody was faster.
+    /// Those that were asked for: some of them may have been sorted before.
     pub(super) rows: BTreeSet<i64>,
     pub(super) posts: Vec<(i64, Post)>,
 }

@@ -41,7 +41,7 @@ use async_trait::async_trait;
 use fault::fault;
 use inbox::Inbox;
 use jiff::{SignedDuration, Timestamp};
-use queue::{Look, Wanted};
+use queue::{Look, Missed, Wanted};
 use sqlx::pool::PoolConnection;
 use sqlx::{Sqlite, SqlitePool};
 use std::collections::HashSet;
@@ -70,31 +70,28 @@ impl SqliteStore {
         self.reads.close().await;
     }
 
-    async fn look(&self, now: Timestamp, lease_for: SignedDuration, limit: u32) -> Answer<Seen> {
-        let until = now.saturating_add(lease_for).map_err(|why| no_time(&why))?;
-        let wanted = Wanted { now, until, limit, token: self.clock.new_id() };
-        match self.lease_from(&self.inbox, wanted.clone()).await {
-            // What hinders sorting must not hinder what was sorted before.
-            Err(error) if !self.inbox.platforms().is_empty() => {
-                tracing::error!(%error, "the inbox can't be sorted now");
-                self.lease_from(&Arc::default(), wanted).await
-            }
-            seen => seen,
-        }
-    }
-
-    async fn lease_from(&self, inbox: &Arc<Inbox>, wanted: Wanted) -> Answer<Seen> {
-        let (inbox, known) = (Arc::clone(inbox), Arc::clone(inbox));
+    /// Leases; also says whether the inbox has more than was sorted for it.
+    async fn look(&self, wanted: Wanted) -> Answer<(Vec<LeasedJob>, bool)> {
+        let (inbox, known, again) = (Arc::clone(&self.inbox), Arc::clone(&self.inbox), wanted.clone());
         let strike_out = move |look: Look| {
             known.strike_out(&look.sorted);
-            Seen { jobs: look.jobs, is_more: look.is_more }
+            (look.jobs, look.is_more)
         };
-        self.writer
-            .write_then(
-                move |connection| Box::pin(async move { queue::lease(connection, &wanted, &inbox).await }),
-                strike_out,
-            )
-            .await
+        let look = self.writer.write_then(
+            move |connection| Box::pin(async move { queue::lease(connection, &wanted, &inbox).await }),
+            strike_out,
+        );
+        match look.await {
+            Ok(found) => Ok(found),
+            Err(Missed::Leasing(error)) => Err(error),
+            Err(Missed::Sorting(error)) => {
+                tracing::error!(%error, "what was delivered can't be sorted now; everything else goes on");
+                let others = self.writer.write(move |connection| {
+                    Box::pin(async move { queue::lease_others(connection, &again).await })
+                });
+                Ok((others.await?, false))
+            }
+        }
     }
 
     /// Sorts these deliveries of the inbox.
@@ -125,13 +122,6 @@ impl SqliteStore {
     }
 }
 
-/// What a look at the queue found.
-struct Seen {
-    jobs: Vec<LeasedJob>,
-    /// There is more in the inbox than it has sorted.
-    is_more: bool,
-}
-
 fn no_time(why: &jiff::Error) -> StoreError {
     StoreError::Unavailable(why.to_string())
 }
@@ -158,9 +148,12 @@ impl Store for SqliteStore {
             if limit == 0 || !queue::is_due(&mut *self.reader().await?, time, &self.inbox).await? {
                 return Ok(Vec::new());
             }
-            let look = self.look(time, lease_for, limit).await?;
-            if !look.jobs.is_empty() || !look.is_more {
-                return Ok(look.jobs);
+            let until = time.saturating_add(lease_for).map_err(|why| no_time(&why))?;
+            let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+            let wanted = Wanted { now: time, until, limit, token: self.clock.new_id() };
+            let (jobs, is_more) = self.look(wanted).await?;
+            if !jobs.is_empty() || !is_more {
+                return Ok(jobs);
             }
             // A lease is given from when it is given.
             time = now.saturating_add(began.elapsed()).map_err(|why| no_time(&why))?;
@@ -196,12 +189,11 @@ impl Store for SqliteStore {
     async fn backlog(&self, now: Timestamp) -> Answer<Backlog> {
         let mut reader = self.reader().await?;
         // First, so that what is sorted meanwhile is counted twice and not overlooked.
-        let unsorted =
-            sorting::count(&mut reader, Backlog::COUNTED.cast_signed()).await?.min(Backlog::COUNTED);
+        let (unsorted, jobs) = sorting::count(&mut reader, Backlog::COUNTED.cast_signed()).await?;
         let oldest = sorting::oldest_at(&mut reader).await?;
         let mut backlog = letters::backlog(&mut reader, now).await?;
         for load in backlog.lanes.iter_mut().filter(|load| load.lane == Lane::Decide) {
-            load.jobs = (load.jobs + unsorted).min(Backlog::COUNTED);
+            load.jobs = (load.jobs + jobs).min(Backlog::COUNTED);
             load.due_since = load.due_since.into_iter().chain(oldest).min();
         }
         Ok(Backlog { unsorted, ..backlog })
@@ -228,7 +220,7 @@ impl Store for SqliteStore {
 
     async fn depth(&self, now: Timestamp) -> Answer<QueueDepth> {
         let mut reader = self.reader().await?;
-        let unsorted = sorting::count(&mut reader, i64::MAX).await?;
+        let (_, unsorted) = sorting::count(&mut reader, i64::MAX).await?;
         let depth = read::depth(&mut reader, now).await?;
         Ok(QueueDepth { due: depth.due + unsorted, ..depth })
     }
@@ -332,8 +324,8 @@ impl Store for SqliteStore {
 
     async fn heard(&self, comment: &CommentRef) -> Answer<Option<(String, UserId, Timestamp)>> {
         let key = comment.conversation.key();
-        while self.inbox.lies_for(&key) {
-            self.sort(self.inbox.some_for(&key, sorting::AT_ONCE)).await?;
+        for some in self.inbox.all_for(&key).chunks(sorting::AT_ONCE) {
+            self.sort(some.to_vec()).await?;
         }
         read::heard(&mut *self.reader().await?, comment).await
     }

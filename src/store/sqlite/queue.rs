@@ -118,7 +118,7 @@ pub(super) const HEADS: &str = due!("h.key, h.ordered_at");
 pub(super) struct Wanted {
     pub(super) now: Timestamp,
     pub(super) until: Timestamp,
-    pub(super) limit: u32,
+    pub(super) limit: usize,
     /// Unique to this call.
     pub(super) token: String,
 }
@@ -132,33 +132,76 @@ pub(super) struct Look {
     pub(super) is_more: bool,
 }
 
-/// Leases lane by lane, so that each looks only at what is due in it. What was delivered is sorted first: as much as could
-/// be leased, and more where that gives no hand anything to do.
+/// Why nothing was leased.
+pub(super) enum Missed {
+    /// Because of what lies in the inbox.
+    Sorting(StoreError),
+    Leasing(StoreError),
+}
+
+impl From<StoreError> for Missed {
+    fn from(error: StoreError) -> Self {
+        Self::Leasing(error)
+    }
+}
+
+/// Leases lane by lane, so that each looks only at what is due in it.
 pub(super) async fn lease(
     connection: &mut SqliteConnection,
     wanted: &Wanted,
     inbox: &Inbox,
-) -> Result<Look, StoreError> {
-    let limit = usize::try_from(wanted.limit).unwrap_or(usize::MAX);
+) -> Result<Look, Missed> {
     let mut sorting = Sorting::begin(connection, inbox, wanted.now).await?;
     let mut jobs = Vec::new();
     for lane in Lane::ALL {
-        let mut most = limit - jobs.len();
-        while jobs.len() < limit {
-            let is_more = lane == Lane::Decide && sorting.next(connection, most).await?;
-            let room = limit - jobs.len();
-            if lane == Lane::Decide {
-                keep_order(connection, wanted, room, &mut sorting).await?;
-            }
-            jobs.extend(lease_lane(connection, wanted, lane, room).await?);
-            if !is_more {
-                break;
-            }
-            most = AT_ONCE;
+        let room = wanted.limit - jobs.len();
+        if room == 0 {
+            break;
         }
+        jobs.extend(if lane == Lane::Decide {
+            lease_delivered(connection, wanted, room, &mut sorting).await?
+        } else {
+            lease_lane(connection, wanted, lane, room).await?
+        });
     }
     let (sorted, is_more) = sorting.end();
     Ok(Look { jobs, sorted, is_more })
+}
+
+/// As [`lease`], where sorting fails: what hinders deliveries hinders nothing else.
+pub(super) async fn lease_others(
+    connection: &mut SqliteConnection,
+    wanted: &Wanted,
+) -> Result<Vec<LeasedJob>, StoreError> {
+    let mut jobs = Vec::new();
+    for lane in Lane::ALL.into_iter().filter(|lane| *lane != Lane::Decide) {
+        let room = wanted.limit - jobs.len();
+        if room > 0 {
+            jobs.extend(lease_lane(connection, wanted, lane, room).await?);
+        }
+    }
+    Ok(jobs)
+}
+
+/// What was delivered: sorted first, and more of it while a hand is free.
+async fn lease_delivered(
+    connection: &mut SqliteConnection,
+    wanted: &Wanted,
+    room: usize,
+    sorting: &mut Sorting<'_>,
+) -> Result<Vec<LeasedJob>, Missed> {
+    let mut jobs = Vec::new();
+    loop {
+        let free = room - jobs.len();
+        if sorting.goes_on() {
+            sorting.next(connection, free).await.map_err(Missed::Sorting)?;
+        }
+        keep_order(connection, wanted, free, sorting).await?;
+        jobs.extend(lease_lane(connection, wanted, Lane::Decide, free).await?);
+        if jobs.len() == room || !sorting.goes_on() {
+            return Ok(jobs);
+        }
+    }
 }
 
 /// So that nobody is worked on before what was delivered of the same queue and is earlier.
@@ -167,18 +210,16 @@ async fn keep_order(
     wanted: &Wanted,
     room: usize,
     sorting: &mut Sorting<'_>,
-) -> Result<(), StoreError> {
-    if sorting.is_idle() {
-        return Ok(());
-    }
-    loop {
+) -> Result<(), Missed> {
+    while !sorting.is_idle() {
         let heads = query_as(HEADS).bind(Lane::Decide.priority()).bind(millis(wanted.now));
-        let heads = heads.bind(i64::try_from(room).unwrap_or(i64::MAX));
+        let heads = heads.bind(i64::try_from(room.max(AT_ONCE)).unwrap_or(i64::MAX));
         let heads: Vec<(String, i64)> = heads.fetch_all(&mut *connection).await.map_err(fault)?;
-        if !sorting.bring_forward(connection, &heads).await? {
-            return Ok(());
+        if !sorting.bring_forward(connection, &heads).await.map_err(Missed::Sorting)? {
+            break;
         }
     }
+    Ok(())
 }
 
 async fn lease_lane(

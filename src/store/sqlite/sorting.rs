@@ -1,5 +1,5 @@
-//! Sorting the inbox: its deliveries go into the tables that everybody reads, inside a transaction of the one that
-//! writes.
+//! Sorting the inbox, as mail is sorted: its deliveries go into the tables that everybody reads, inside a transaction of
+//! the one that writes.
 
 use super::dialect::{query, query_as, query_scalar};
 use super::fault::fault;
@@ -13,16 +13,18 @@ use std::collections::{BTreeSet, HashSet};
 
 /// Deliveries that are sorted at once, of each platform: few enough that whoever waits for the writer doesn't notice.
 pub(super) const AT_ONCE: usize = 64;
-/// So often in one transaction, where what was sorted gives the worker nothing to do.
+/// At least so many in a look: of those that lie longest not each can be worked on at once.
+const AT_LEAST: usize = 16;
+/// So often in one transaction, while a hand is free.
 const ROUNDS: usize = 4;
-/// When nobody waits.
+/// Deliveries in one transaction at the start, when nobody waits.
 const AT_THE_START: i64 = 4096;
 
-/// `$1`: rows as a JSON array.
+/// `$1`: rows as a JSON array. As bytes: what is damaged may be no text.
 pub(super) const TAKE_OUT: &str =
-    "DELETE FROM inbox WHERE id IN (SELECT value FROM json_each($1)) RETURNING id, post";
+    "DELETE FROM inbox WHERE id IN (SELECT value FROM json_each($1)) RETURNING id, CAST(post AS BLOB)";
 /// All tables at once. JSON arrays: `$1` rows of `heard` (the first announcement counts), `$2` and `$3` as
-/// [`queue::insert_all`] wants them, `$4` rows of `delivery`. Without WHERE, ON CONFLICT would be read as a join's
+/// [`queue::insert_all`] fixes them, `$4` rows of `delivery`. Without WHERE, ON CONFLICT would be read as a join's
 /// condition.
 pub(super) const SORT_IN: &str = concat!(
     "INSERT INTO delivery (source, id, digest, received_at) SELECT value ->> 'source', value ->> 'id', \
@@ -34,11 +36,11 @@ pub(super) const SORT_IN: &str = concat!(
     queue::insert_all!()
 );
 pub(super) const OLDEST: &str = "SELECT id FROM inbox ORDER BY id LIMIT $1";
-/// What was damaged in the file is told when it is sorted.
-pub(super) const OLDEST_AT: &str = "SELECT CASE WHEN json_valid(post) THEN post ->> '$.delivery.received_at' END \
-    FROM inbox ORDER BY id LIMIT 1";
-/// `$1`: where counting deliveries ends.
-pub(super) const COUNT: &str = "SELECT COALESCE(SUM(CASE WHEN json_valid(post) \
+/// What is damaged is told when it is sorted.
+pub(super) const OLDEST_AT: &str = "SELECT post ->> '$.delivery.received_at' FROM inbox WHERE json_valid(post) \
+    ORDER BY id LIMIT 1";
+/// Deliveries, and their jobs. `$1`: where counting deliveries ends.
+pub(super) const COUNT: &str = "SELECT COUNT(*), COALESCE(SUM(CASE WHEN json_valid(post) \
     THEN json_array_length(post, '$.jobs') ELSE 1 END), 0) FROM (SELECT post FROM inbox LIMIT $1)";
 const PAUSED: &str = "SELECT forge FROM pause WHERE until > $1";
 
@@ -58,7 +60,7 @@ impl<'a> Sorting<'a> {
         inbox: &'a Inbox,
         now: Timestamp,
     ) -> Result<Self, StoreError> {
-        let paused = if inbox.platforms().is_empty() {
+        let paused = if inbox.is_empty() {
             Vec::new()
         } else {
             query_scalar(PAUSED).bind(millis(now)).fetch_all(connection).await.map_err(fault)?
@@ -67,21 +69,32 @@ impl<'a> Sorting<'a> {
         Ok(Self { inbox, paused, done: 0, rounds: 0, sorted: Sorted::default() })
     }
 
-    /// Sorts what lies longest, of each platform that isn't paused; with each further call the next ones. Says whether
-    /// there were any, and it isn't time to let others write.
+    /// Sorts what lies longest, of each platform that isn't paused: enough for so many hands. With each further call the
+    /// next ones.
     pub(super) async fn next(
         &mut self,
         connection: &mut SqliteConnection,
-        most: usize,
-    ) -> Result<bool, StoreError> {
+        hands: usize,
+    ) -> Result<(), StoreError> {
+        let most = if self.rounds == 0 { hands.clamp(AT_LEAST, AT_ONCE) } else { AT_ONCE };
         let rows = self.inbox.oldest(&self.paused, (self.done, most));
-        if self.rounds == ROUNDS || rows.is_empty() {
-            return Ok(false);
-        }
-        self.sort(connection, rows.into_iter().collect()).await?;
         self.done += most;
         self.rounds += 1;
-        Ok(true)
+        self.sort(connection, rows.into_iter().collect()).await
+    }
+
+    /// Does nothing lie there, for anybody?
+    pub(super) fn is_idle(&self) -> bool {
+        self.inbox.is_empty()
+    }
+
+    /// Is there more, and is it not time to let others write?
+    pub(super) fn goes_on(&self) -> bool {
+        self.rounds < ROUNDS && self.is_more()
+    }
+
+    fn is_more(&self) -> bool {
+        !self.inbox.oldest(&self.paused, (self.done, 1)).is_empty()
     }
 
     /// Whoever is to be worked on next gives way to what is earlier by the platform's time. Heads: key and time of the
@@ -107,14 +120,9 @@ impl<'a> Sorting<'a> {
         Ok(())
     }
 
-    /// Does nothing lie there, for anybody?
-    pub(super) fn is_idle(&self) -> bool {
-        self.inbox.platforms().is_empty()
-    }
-
     /// What was sorted, and whether there is more.
     pub(super) fn end(self) -> (Sorted, bool) {
-        let is_more = !self.inbox.oldest(&self.paused, (self.done, 1)).is_empty();
+        let is_more = self.is_more();
         (self.sorted, is_more)
     }
 }
@@ -127,13 +135,11 @@ pub(super) async fn sort(
     if rows.is_empty() {
         return Ok(Sorted::default());
     }
-    let take = query_as::<(i64, String)>(TAKE_OUT).bind(json(&rows)?);
+    let take = query_as::<(i64, Vec<u8>)>(TAKE_OUT).bind(json(&rows)?);
     let mut taken = take.fetch_all(&mut *connection).await.map_err(fault)?;
     taken.sort_unstable_by_key(|(row, _)| *row);
-    let read = |(row, text): (i64, String)| {
-        (row, serde_json::from_str(&text).unwrap_or_else(|_| Post::unreadable(row, text)))
-    };
-    let posts: Vec<(i64, Post)> = taken.into_iter().map(read).collect();
+    let posts: Vec<(i64, Post)> =
+        taken.into_iter().map(|(row, json)| (row, Post::read(row, &json))).collect();
     if !posts.is_empty() {
         sort_in(connection, &posts).await?;
     }
@@ -157,14 +163,14 @@ pub(super) async fn left_behind(connection: &mut SqliteConnection) -> Result<BTr
     Ok(rows.into_iter().collect())
 }
 
-/// How many jobs lie in the file; of so many deliveries, if there are more.
-pub(super) async fn count(connection: &mut SqliteConnection, most: i64) -> Result<u64, StoreError> {
-    let count: i64 = query_scalar(COUNT).bind(most).fetch_one(connection).await.map_err(fault)?;
-    Ok(u64::try_from(count).unwrap_or(0))
+/// How many deliveries lie in the file, counted to an end, and how many jobs they will become.
+pub(super) async fn count(connection: &mut SqliteConnection, most: i64) -> Result<(u64, u64), StoreError> {
+    let count = query_as::<(i64, i64)>(COUNT).bind(most).fetch_one(connection).await.map_err(fault)?;
+    Ok((count.0.unsigned_abs(), count.1.unsigned_abs()))
 }
 
 /// When the first delivery in the file came.
 pub(super) async fn oldest_at(connection: &mut SqliteConnection) -> Result<Option<Timestamp>, StoreError> {
-    let oldest = query_scalar::<Option<i64>>(OLDEST_AT).fetch_optional(connection).await.map_err(fault)?;
-    oldest.flatten().map(time).transpose()
+    let oldest = query_scalar::<i64>(OLDEST_AT).fetch_optional(connection).await.map_err(fault)?;
+    oldest.map(time).transpose()
 }

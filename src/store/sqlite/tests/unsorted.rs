@@ -145,9 +145,13 @@ async fn what_is_new_waits_no_longer_than_what_is_tried_again() {
     for job in lease(&shared, 0).await {
         store.postpone(&job.lease, at(10), "no answer", false).await.unwrap();
     }
-    stored(&store, "new", vec![said("github", 1, 1000)]).await;
-    let one_hand = store.lease(at(20), SignedDuration::from_secs(60), 1).await.unwrap();
-    assert_eq!(about_all(&one_hand), [1000]);
+    for number in 0..10 {
+        stored(&store, &format!("much-{number}"), vec![said("github", 1, 1000)]).await;
+    }
+    let one_hand = async || store.lease(at(20), SignedDuration::from_secs(60), 1).await.unwrap();
+    assert_eq!(about_all(&one_hand().await), [1000]);
+    stored(&store, "new", vec![said("github", 2, 2000)]).await;
+    assert_eq!(about_all(&one_hand().await), [2000], "nor than the many of one place");
 }
 
 #[tokio::test]
@@ -200,10 +204,10 @@ async fn what_can_not_be_sorted_now_stays_and_hinders_nothing_else() {
     let house = House::new();
     let store = house.open().await;
     let shared: Shared = store.clone();
-    conformance::enqueue(&shared, vec![job(Lane::Gate, "gate", 7)]).await;
+    conformance::enqueue(&shared, vec![job(Lane::Gate, "gate", 7), job(Lane::Reply, "reply", 8)]).await;
     stored(&store, "a", vec![commented(1, 0)]).await;
     house.execute("CREATE TRIGGER full BEFORE INSERT ON job BEGIN SELECT RAISE(ABORT, 'full'); END").await;
-    assert_eq!(about_all(&lease(&shared, 0).await), [7]);
+    assert_eq!(about_all(&lease(&shared, 0).await), [7, 8]);
     assert!(store.heard(&comment(1)).await.is_err());
     assert_eq!(known(&house, &store).await, 1);
     assert_eq!(store.accept(delivery("a", Vec::new())).await, Ok(Accepted::Duplicate));
@@ -268,6 +272,33 @@ async fn what_can_not_be_read_is_put_aside_and_disturbs_nobody() {
         dead.iter().map(|job| (&job.work, job.key.as_str())).collect::<Vec<_>>(),
         [(&None, "inbox/1")]
     );
+}
+
+#[tokio::test]
+async fn what_is_damaged_in_the_file_holds_no_release_for_ever() {
+    let no_json = "UPDATE inbox SET post = '{'";
+    let no_text = "UPDATE inbox SET post = CAST(x'7bff' AS TEXT)";
+    for damage in [no_json, no_text, "DELETE FROM inbox"] {
+        let house = House::new();
+        let store = house.open().await;
+        let shared: Shared = store.clone();
+        stored(&store, "a", vec![commented(1, 0)]).await;
+        house.execute(damage).await;
+        assert_eq!(lease(&shared, 0).await, []);
+        let release = Commit { unless_waiting: vec![merge_request(7).key()], ..commit() };
+        assert_eq!(store.commit(release).await, Ok(()), "{damage}");
+        assert_eq!(store.heard(&comment(1)).await, Ok(None), "{damage}");
+    }
+}
+
+#[tokio::test]
+async fn figures_count_what_is_damaged_in_the_file() {
+    let house = House::new();
+    let store = house.open().await;
+    stored(&store, "a", vec![commented(1, 0)]).await;
+    house.execute("UPDATE inbox SET post = '{'").await;
+    let backlog = store.backlog(at(0)).await.unwrap();
+    assert_eq!((backlog.unsorted, store.depth(at(0)).await.unwrap().due), (1, 1));
 }
 
 #[tokio::test]
