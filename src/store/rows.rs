@@ -116,7 +116,7 @@ pub(super) fn json(value: &impl Serialize) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| unreadable(format!("a value can't be written: {error}")))
 }
 
-fn from_json<T: DeserializeOwned>(what: &str, text: &str) -> Result<T, StoreError> {
+pub(super) fn from_json<T: DeserializeOwned>(what: &str, text: &str) -> Result<T, StoreError> {
     serde_json::from_str(text).map_err(|error| unreadable(format!("{what}: {error}")))
 }
 

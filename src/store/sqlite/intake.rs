@@ -7,15 +7,16 @@ use super::inbox::{Inbox, Post};
 use super::writer::roll_back;
 use crate::ports::store::{Accepted, NewDelivery, StoreError};
 use crate::store::batch::Shelf;
-use crate::store::rows::json;
+use crate::store::rows::{from_json, json};
 use sqlx::sqlite::SqliteConnection;
 use std::collections::HashSet;
 
 /// Those that aren't known from before. JSON arrays: `$1` posts, `$2` source and id of each; `$3`: the row of the first.
+/// Answers the rows that were written as one value: each row of an answer is handed from thread to thread.
 pub(super) const STORE: &str = "BEGIN IMMEDIATE; \
     INSERT INTO inbox (id, post) SELECT $3 + key, value FROM json_each($1) WHERE key NOT IN (SELECT n.key \
-        FROM json_each($2) n CROSS JOIN delivery d ON d.source = n.value ->> 0 AND d.id = n.value ->> 1) \
-        RETURNING id; \
+        FROM json_each($2) n CROSS JOIN delivery d ON d.source = n.value ->> 0 AND d.id = n.value ->> 1); \
+    SELECT json_group_array(id) FROM inbox WHERE id >= $3; \
     COMMIT";
 
 /// Where batches go.
@@ -57,10 +58,10 @@ impl Tray<'_> {
             return Ok(Vec::new());
         }
         let (first, ids) = (self.inbox.next_row(), posts.iter().map(Post::id).collect::<Vec<_>>());
-        let store = query_scalar::<i64>(STORE).bind(json(&posts)?).bind(json(&ids)?).bind(first);
+        let store = query_scalar::<String>(STORE).bind(json(&posts)?).bind(json(&ids)?).bind(first);
         match store.fetch_all(&mut *self.connection).await.map_err(fault) {
-            Ok(rows) => {
-                let rows: HashSet<i64> = rows.into_iter().collect();
+            Ok(written) => {
+                let rows: HashSet<i64> = from_json("what was stored", &written.concat())?;
                 let numbered = (first..).take(posts.len());
                 Ok(numbered.map(|row| rows.contains(&row).then_some(row)).collect())
             }
