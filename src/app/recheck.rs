@@ -354,10 +354,12 @@ impl App {
     async fn look_at_comments(&self, at: &Conversation, since: Option<Timestamp>) -> Result<(), Stopped> {
         let desk = self.desk(&at.forge)?;
         let read_until = self.store.room(at).await?.read_until;
-        let since = match since.or(read_until.map(|until| until - OVERLAP)) {
-            Some(since) => since,
+        let unread = match read_until {
+            Some(until) => until - OVERLAP,
             None => self.first_blocked(at).await?,
         };
+        // Further back if asked for, never less: what is read now counts as read up to its end.
+        let since = since.map_or(unread, |since| since.min(unread));
         let comments = match desk.forge.comments_since(at, since).await {
             Ok(comments) => comments,
             Err(Failure::NotFound) => return Ok(()),
