@@ -57,9 +57,9 @@ async fn one_key_is_never_in_two_hands_and_keeps_its_order() {
                         "{} is in two hands",
                         job.key
                     );
-                    store.postpone(&job.lease, at(0), "once more", true).await.unwrap();
-                    // Not ours any more: somebody else may have it from here on.
+                    // Somebody else may have it before we hear that it is given back.
                     desk.lock().unwrap().in_hand.remove(&job.key);
+                    store.postpone(&job.lease, at(0), "once more", true).await.unwrap();
                 }
                 for job in store.lease(at(0), SignedDuration::from_secs(60), 2).await.unwrap() {
                     let new = desk.lock().unwrap().in_hand.insert(job.key.clone());
