@@ -38,7 +38,8 @@ pub fn header(name: &str, value: impl Into<Vec<u8>>) -> (String, Vec<u8>) {
 /// Hands a delivery over.
 pub fn receive(inbound: &dyn Inbound, headers: &Headers, body: &[u8]) -> Result<Received, Rejected> {
     let now = Timestamp::from_second(NOW).expect("a second of ours");
-    inbound.receive(RawDelivery { headers, body }, now)
+    let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
+    inbound.receive(RawDelivery { headers: &headers, body }, now)
 }
 
 /// Whether nothing showed whose it is.

@@ -2,7 +2,7 @@
 
 use crate::domain::event::{Event, Heard};
 use crate::domain::id::UserId;
-use crate::ports::inbound::{RawDelivery, Rejected};
+use crate::ports::inbound::Rejected;
 use sha2::{Digest as _, Sha256};
 
 /// A longer delivery id is not taken for one.
@@ -15,17 +15,6 @@ pub(super) enum Said {
     Happened(Event),
     /// None of our business; says why.
     Nothing(&'static str),
-}
-
-/// A header that must not be doubled: two readers could each believe another one.
-pub(super) fn single<'a>(raw: RawDelivery<'a>, name: &str) -> Result<Option<&'a [u8]>, Rejected> {
-    let mut values =
-        raw.headers.iter().filter(|(header, _)| header == name).map(|(_, value)| value.as_slice());
-    let first = values.next();
-    if values.next().is_some() {
-        return Err(refused("a header that identifies the delivery came twice"));
-    }
-    Ok(first)
 }
 
 /// A header's value, if it is text.

@@ -8,9 +8,21 @@ use jiff::Timestamp;
 #[derive(Clone, Copy)]
 pub struct RawDelivery<'a> {
     /// Headers.
-    pub headers: &'a [(String, Vec<u8>)],
+    pub headers: &'a [(&'a str, &'a [u8])],
     /// Body, byte for byte.
     pub body: &'a [u8],
+}
+
+impl<'a> RawDelivery<'a> {
+    /// A header that must not be doubled: two readers could each believe another one.
+    pub fn single(&self, name: &str) -> Result<Option<&'a [u8]>, Rejected> {
+        let mut values = self.headers.iter().filter(|(header, _)| *header == name).map(|(_, value)| *value);
+        let first = values.next();
+        if values.next().is_some() {
+            return Err(Rejected::Unauthenticated("a header that identifies the delivery came twice"));
+        }
+        Ok(first)
+    }
 }
 
 /// A verified delivery that concerns us.
@@ -44,6 +56,12 @@ pub enum Rejected {
     /// 400: verified, but not readable.
     #[error("{0}")]
     Unreadable(String),
+}
+
+/// Headers as [`RawDelivery`] wants them.
+#[cfg(test)]
+pub(crate) fn borrowed(headers: &[(String, Vec<u8>)]) -> Vec<(&str, &[u8])> {
+    headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect()
 }
 
 /// How a source wants to be answered once its delivery is stored, or is none of our business.

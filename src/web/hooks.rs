@@ -154,8 +154,8 @@ fn announced(headers: &HeaderMap) -> Option<usize> {
 }
 
 /// Headers as they came: names in lower case, in order, duplicates kept.
-fn raw(headers: &HeaderMap) -> Vec<(String, Vec<u8>)> {
-    headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect()
+fn raw(headers: &HeaderMap) -> Vec<(&str, &[u8])> {
+    headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect()
 }
 
 /// A whole body, and the room that it takes while it is there.

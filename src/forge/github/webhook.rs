@@ -2,7 +2,7 @@
 
 use super::payload::{Delivery, Receiver};
 use crate::domain::id::ForgeName;
-use crate::forge::delivery::{Said, is_id, refused, single, text};
+use crate::forge::delivery::{Said, is_id, refused, text};
 use crate::net::http::Url;
 use crate::net::signature::{BadSecret, BodySecrets};
 use crate::ports::inbound::{Inbound, RawDelivery, Received, Rejected, Verified};
@@ -33,7 +33,7 @@ impl GitHubInbound {
 
     /// SHA-256 over the raw body; the older header with SHA-1 is never looked at.
     fn authenticate(&self, raw: RawDelivery<'_>) -> Result<(), Rejected> {
-        let Some(header) = single(raw, "x-hub-signature-256")? else {
+        let Some(header) = raw.single("x-hub-signature-256")? else {
             return Err(refused("X-Hub-Signature-256 is missing: the App's webhook needs a secret"));
         };
         let Some(given) = signature(header) else {
@@ -49,9 +49,9 @@ impl GitHubInbound {
 impl Inbound for GitHubInbound {
     fn receive(&self, raw: RawDelivery<'_>, _: Timestamp) -> Result<Received, Rejected> {
         self.authenticate(raw)?;
-        let id = text(single(raw, "x-github-delivery")?).filter(|id| is_id(id));
+        let id = text(raw.single("x-github-delivery")?).filter(|id| is_id(id));
         let id = id.ok_or_else(|| unreadable("X-GitHub-Delivery is missing or is no id"))?;
-        let event = text(single(raw, "x-github-event")?);
+        let event = text(raw.single("x-github-event")?);
         let event = event.ok_or_else(|| unreadable("X-GitHub-Event is missing or is no text"))?;
         if is_form(raw) {
             return Err(unreadable(
@@ -80,7 +80,7 @@ fn signature(header: &[u8]) -> Option<[u8; 32]> {
 fn is_form(raw: RawDelivery<'_>) -> bool {
     let form = |value: &[u8]| value.to_ascii_lowercase().starts_with(b"application/x-www-form-urlencoded");
     raw.body.starts_with(b"payload=")
-        || raw.headers.iter().any(|(name, value)| name == "content-type" && form(value))
+        || raw.headers.iter().any(|(name, value)| *name == "content-type" && form(value))
 }
 
 fn unreadable(why: &str) -> Rejected {

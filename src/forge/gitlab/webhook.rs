@@ -2,7 +2,7 @@
 
 use super::payload;
 use crate::domain::id::ForgeName;
-use crate::forge::delivery::{Said, is_id, refused, single, text};
+use crate::forge::delivery::{Said, is_id, refused, text};
 use crate::net::signature::{BadSecret, SharedTokens, Signed, SigningKeys};
 use crate::ports::inbound::{Inbound, RawDelivery, Received, Rejected, Verified};
 use jiff::Timestamp;
@@ -35,9 +35,9 @@ impl GitLabInbound {
     }
 
     fn authenticate(&self, raw: RawDelivery<'_>, now: Timestamp) -> Result<(), Rejected> {
-        let [id, timestamp, signature] = SIGNATURE.map(|name| single(raw, name));
+        let [id, timestamp, signature] = SIGNATURE.map(|name| raw.single(name));
         let (id, timestamp, signature) = (id?, timestamp?, signature?);
-        let token = single(raw, "x-gitlab-token")?;
+        let token = raw.single("x-gitlab-token")?;
         if id.is_none() && timestamp.is_none() && signature.is_none() {
             return self.check_token(token);
         }
@@ -79,11 +79,11 @@ impl Inbound for GitLabInbound {
 /// Signed, the id is the signed one; else the stable key, which older versions don't send: then what was sent.
 fn delivery_id(raw: RawDelivery<'_>) -> Result<String, Rejected> {
     for name in ["webhook-id", "idempotency-key"] {
-        if let Some(id) = text(single(raw, name)?).filter(|id| is_id(id)) {
+        if let Some(id) = text(raw.single(name)?).filter(|id| is_id(id)) {
             return Ok(id.to_owned());
         }
     }
-    let event = single(raw, "x-gitlab-event")?.unwrap_or_default();
+    let event = raw.single("x-gitlab-event")?.unwrap_or_default();
     let digest = Sha256::new().chain_update(event).chain_update(b"\n").chain_update(raw.body).finalize();
     Ok(hex::encode(digest))
 }
@@ -91,6 +91,7 @@ fn delivery_id(raw: RawDelivery<'_>) -> Result<String, Rejected> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ports::inbound::borrowed;
     use base64::Engine as _;
     use hmac::{Hmac, KeyInit as _, Mac as _};
     use rstest::rstest;
@@ -132,7 +133,7 @@ mod tests {
         body: &[u8],
     ) -> Result<Received, Rejected> {
         let now = Timestamp::from_second(NOW.parse().unwrap()).unwrap();
-        inbound.receive(RawDelivery { headers, body }, now)
+        inbound.receive(RawDelivery { headers: &borrowed(headers), body }, now)
     }
 
     fn id(outcome: Result<Received, Rejected>) -> String {

@@ -1,23 +1,33 @@
-//! A batch of deliveries, in one transaction and one call: each call costs more in handing it to the connection's thread
-//! and back than in SQLite.
+//! A batch of deliveries, in one statement, which is a transaction of its own: each further one costs more in handing it to
+//! the connection's thread and back than in SQLite.
 
-use super::dialect::query_scalar;
+use super::dialect::{query, query_scalar};
 use super::fault::fault;
 use super::inbox::{Inbox, Post};
-use super::writer::roll_back;
 use crate::ports::store::{Accepted, NewDelivery, StoreError};
 use crate::store::batch::Shelf;
-use crate::store::rows::{from_json, json};
+use crate::store::rows::json;
 use sqlx::sqlite::SqliteConnection;
 use std::collections::HashSet;
 
-/// Those that aren't known from before. JSON arrays: `$1` posts, `$2` source and id of each; `$3`: the row of the first.
-/// Answers the rows that were written as one value: each row of an answer is handed from thread to thread.
-pub(super) const STORE: &str = "BEGIN IMMEDIATE; \
-    INSERT INTO inbox (id, post) SELECT $3 + key, value FROM json_each($1) WHERE key NOT IN (SELECT n.key \
-        FROM json_each($2) n CROSS JOIN delivery d ON d.source = n.value ->> 0 AND d.id = n.value ->> 1); \
-    SELECT json_group_array(id) FROM inbox WHERE id >= $3; \
-    COMMIT";
+/// Those of `$1` that are known from before, a JSON array of source and id of each.
+macro_rules! known {
+    ($what:literal) => {
+        concat!(
+            "SELECT ",
+            $what,
+            " FROM json_each($1) n CROSS JOIN delivery d ON d.source = n.value ->> 0 AND d.id = n.value ->> 1"
+        )
+    };
+}
+/// All of them or, if one is known from before, none: `$2` posts as a JSON array, `$3` the row of the first.
+pub(super) const STORE: &str = concat!(
+    "INSERT INTO inbox (id, post) SELECT $3 + key, value FROM json_each($2) WHERE NOT EXISTS (",
+    known!("1"),
+    ")"
+);
+/// Their places in `$1`.
+pub(super) const KNOWN: &str = known!("n.key");
 
 /// Where batches go.
 pub(super) struct Tray<'a> {
@@ -27,23 +37,21 @@ pub(super) struct Tray<'a> {
 
 impl Shelf for Tray<'_> {
     async fn store(&mut self, deliveries: &[NewDelivery]) -> Result<Vec<Accepted>, StoreError> {
-        let mut names = HashSet::new();
-        let is_new: Vec<bool> = deliveries
-            .iter()
-            .map(|one| names.insert((&one.source, &one.id)) && !self.inbox.knows(&one.source, &one.id))
-            .collect();
-        let new = deliveries.iter().zip(&is_new).filter_map(|(one, is_new)| is_new.then_some(one));
-        let posts = new.map(Post::of).collect::<Result<Vec<_>, _>>()?;
-        let rows = self.write(&posts).await?;
-        for (row, post) in rows.iter().zip(&posts) {
-            if let Some(row) = row {
-                self.inbox.enter(*row, post);
+        let mut posts = self.new_posts(deliveries)?;
+        if !self.write(&posts).await? {
+            let known = self.known(&posts).await?;
+            let mut key = 0..;
+            posts.retain(|_| key.next().is_none_or(|key| !known.contains(&key)));
+            if !self.write(&posts).await? {
+                return Err(StoreError::Unavailable(
+                    "somebody else writes deliveries into the database".into(),
+                ));
             }
         }
         let mut answers = vec![Accepted::Duplicate; deliveries.len()];
-        let news = answers.iter_mut().zip(is_new).filter_map(|(answer, is_new)| is_new.then_some(answer));
-        for (answer, row) in news.zip(rows) {
-            if row.is_some() {
+        for (place, post) in &posts {
+            self.inbox.enter(self.inbox.next_row(), post);
+            if let Some(answer) = answers.get_mut(*place) {
                 *answer = Accepted::Stored;
             }
         }
@@ -52,23 +60,36 @@ impl Shelf for Tray<'_> {
 }
 
 impl Tray<'_> {
-    /// Returns for each its row, if it wasn't there before.
-    async fn write(&mut self, posts: &[Post]) -> Result<Vec<Option<i64>>, StoreError> {
-        if posts.is_empty() {
-            return Ok(Vec::new());
-        }
-        let (first, ids) = (self.inbox.next_row(), posts.iter().map(Post::id).collect::<Vec<_>>());
-        let store = query_scalar::<String>(STORE).bind(json(&posts)?).bind(json(&ids)?).bind(first);
-        match store.fetch_all(&mut *self.connection).await.map_err(fault) {
-            Ok(written) => {
-                let rows: HashSet<i64> = from_json("what was stored", &written.concat())?;
-                let numbered = (first..).take(posts.len());
-                Ok(numbered.map(|row| rows.contains(&row).then_some(row)).collect())
-            }
-            Err(error) => {
-                roll_back(self.connection).await;
-                Err(error)
+    /// Those that are here once and not in the inbox, each with its place.
+    fn new_posts(&self, deliveries: &[NewDelivery]) -> Result<Vec<(usize, Post)>, StoreError> {
+        let mut names = HashSet::new();
+        let mut new = Vec::with_capacity(deliveries.len());
+        for (place, one) in deliveries.iter().enumerate() {
+            if names.insert((&one.source, &one.id)) && !self.inbox.knows(&one.source, &one.id) {
+                new.push((place, Post::of(one)?));
             }
         }
+        Ok(new)
     }
+
+    /// Says whether it could be: none of them was known from before.
+    async fn write(&mut self, posts: &[(usize, Post)]) -> Result<bool, StoreError> {
+        if posts.is_empty() {
+            return Ok(true);
+        }
+        let rows: Vec<&Post> = posts.iter().map(|(_, post)| post).collect();
+        let store = query(STORE).bind(json(&ids(posts))?).bind(json(&rows)?).bind(self.inbox.next_row());
+        let stored = store.execute(&mut *self.connection).await.map_err(fault)?;
+        Ok(stored.rows_affected() > 0)
+    }
+
+    async fn known(&mut self, posts: &[(usize, Post)]) -> Result<HashSet<i64>, StoreError> {
+        let known = query_scalar(KNOWN).bind(json(&ids(posts))?);
+        let known: Vec<i64> = known.fetch_all(&mut *self.connection).await.map_err(fault)?;
+        Ok(known.into_iter().collect())
+    }
+}
+
+fn ids(posts: &[(usize, Post)]) -> Vec<(&str, &str)> {
+    posts.iter().map(|(_, post)| post.id()).collect()
 }

@@ -45,7 +45,8 @@ fn command(authorization: &[&str], tokens: &[&str], changed: (&str, &str)) -> Re
     );
     form.extend_pairs(tokens.iter().map(|token| ("token", token)));
     let body = form.finish();
-    inbound.receive(RawDelivery { headers: &headers, body: body.as_bytes() }, Timestamp::UNIX_EPOCH)
+    let raw = RawDelivery { headers: &borrowed(&headers), body: body.as_bytes() };
+    inbound.receive(raw, Timestamp::UNIX_EPOCH)
 }
 
 #[rstest]

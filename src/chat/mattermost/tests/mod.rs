@@ -18,7 +18,7 @@ use crate::net::http::{Http, Limits};
 use crate::net::signature::BadSecret;
 use crate::ports::chat::{Chat as _, Form};
 use crate::ports::clock::Clock;
-use crate::ports::inbound::{Inbound as _, RawDelivery, Received, Rejected};
+use crate::ports::inbound::{Inbound as _, RawDelivery, Received, Rejected, borrowed};
 use crate::sim::clock::HandClock;
 
 use crate::sim::faults::{Action, Rule};
@@ -136,7 +136,7 @@ impl World {
             .iter()
             .map(|(name, value)| (name.to_lowercase(), value.as_bytes().to_vec()))
             .collect();
-        let raw = RawDelivery { headers: &headers, body: delivery.body.as_bytes() };
+        let raw = RawDelivery { headers: &borrowed(&headers), body: delivery.body.as_bytes() };
         self.inbound.receive(raw, self.clock.time())
     }
 

@@ -6,7 +6,7 @@ use crate::domain::event::Event;
 use crate::domain::ledger::Word;
 use crate::net::signature::BadSecret;
 use crate::ports::chat::{Chat as _, Form};
-use crate::ports::inbound::{Inbound as _, Manner, RawDelivery, Received, Rejected, Verified};
+use crate::ports::inbound::{Inbound as _, Manner, RawDelivery, Received, Rejected, Verified, borrowed};
 use crate::sim::slack::Forgery;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use rstest::rstest;
@@ -25,7 +25,7 @@ impl Stage {
             .iter()
             .map(|(name, value)| (name.to_lowercase(), value.clone().into_bytes()))
             .collect();
-        let raw = RawDelivery { headers: &headers, body: delivery.body.as_bytes() };
+        let raw = RawDelivery { headers: &borrowed(&headers), body: delivery.body.as_bytes() };
         self.inbound.receive(raw, self.clock.time())
     }
 
@@ -35,10 +35,8 @@ impl Stage {
         let mut mac = Hmac::<Sha256>::new_from_slice(self.twin.signing_secret().as_bytes()).unwrap();
         mac.update(format!("v0:{time}:{body}").as_bytes());
         let signature = format!("v0={}", hex::encode(mac.finalize().into_bytes()));
-        let headers = [
-            ("x-slack-request-timestamp".to_owned(), time.into_bytes()),
-            ("x-slack-signature".to_owned(), signature.into_bytes()),
-        ];
+        let headers =
+            [("x-slack-request-timestamp", time.as_bytes()), ("x-slack-signature", signature.as_bytes())];
         self.inbound.receive(RawDelivery { headers: &headers, body: body.as_bytes() }, self.clock.time())
     }
 
@@ -311,7 +309,8 @@ async fn a_doubled_or_missing_header_is_refused_even_when_all_is_right() {
         .map(|name| (name.to_owned(), delivery.header(name).unwrap().as_bytes().to_vec()))
         .to_vec();
     let receive = |headers: &[(String, Vec<u8>)]| {
-        stage.inbound.receive(RawDelivery { headers, body: delivery.body.as_bytes() }, stage.clock.time())
+        let raw = RawDelivery { headers: &borrowed(headers), body: delivery.body.as_bytes() };
+        stage.inbound.receive(raw, stage.clock.time())
     };
     assert!(receive(&whole).is_ok());
     for n in 0..2 {

@@ -2,7 +2,7 @@ use crate::domain::event::Event;
 use crate::domain::id::{ForgeName, ProjectId};
 use crate::forge::github::webhook::GitHubInbound;
 use crate::net::signature::BadSecret;
-use crate::ports::inbound::{Inbound as _, RawDelivery, Received, Rejected, Verified};
+use crate::ports::inbound::{Inbound as _, RawDelivery, Received, Rejected, Verified, borrowed};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp;
 use rstest::rstest;
@@ -57,7 +57,7 @@ fn receive(
     headers: &[(String, Vec<u8>)],
     body: &[u8],
 ) -> Result<Received, Rejected> {
-    inbound.receive(RawDelivery { headers, body }, Timestamp::UNIX_EPOCH)
+    inbound.receive(RawDelivery { headers: &borrowed(headers), body }, Timestamp::UNIX_EPOCH)
 }
 
 fn run_changed() -> Received {

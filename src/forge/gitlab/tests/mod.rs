@@ -18,7 +18,7 @@ use crate::ports::failure::{Failure, Refusal};
 use crate::ports::forge::{
     Gatekeeper as _, GroupRef, Lookup as _, OwnVote, PersonsVote, Progress, Talk as _,
 };
-use crate::ports::inbound::{Inbound as _, RawDelivery, Received};
+use crate::ports::inbound::{Inbound as _, RawDelivery, Received, borrowed};
 use crate::sim::clock::HandClock;
 use crate::sim::faults::{Action, Rule};
 use crate::sim::gitlab as twin;
@@ -494,7 +494,7 @@ async fn hooks_as_gitlab_sends_them_are_understood() {
             .iter()
             .map(|(name, value)| (name.to_ascii_lowercase(), value.clone().into_bytes()))
             .collect();
-        let raw = RawDelivery { headers: &headers, body: delivery.body.as_bytes() };
+        let raw = RawDelivery { headers: &borrowed(&headers), body: delivery.body.as_bytes() };
         match inbound.receive(raw, world.clock.time()).unwrap() {
             Received::Ours(verified) => {
                 assert_eq!(Some(verified.id.as_str()), delivery.header("idempotency-key"));
