@@ -78,8 +78,11 @@ pub(crate) fn measure(table: &mut Table, ground: &Ground, (runs, count): (u32, u
             }
         }
         tell_all(table, connections, &mut rivals)?;
+        // Before there are more: what those leave in memory is none of this.
+        if connections == CONNECTIONS {
+            at_half(table, &mut rivals, &mut load)?;
+        }
     }
-    at_half(table, &mut rivals, &mut load)?;
     for Rival { name, child, sent, .. } in rivals.iter().filter(|r| r.stores && !r.bare) {
         let kept = stored_by(child)?;
         ensure!(kept == u64::from(*sent), "{name}: {kept} of {sent} hooks were stored");
@@ -140,7 +143,7 @@ fn at_half(table: &mut Table, rivals: &mut [Rival], load: &mut Load) -> anyhow::
         let count = usize::try_from(AT_HALF.mul_f64(pace).as_secs())?;
         let how = Sending { pace: Some(pace), ..freely(rival.status, CONNECTIONS) };
         rival.run(load, count, how)?;
-        rival.tell(table, "at half the rate")?;
+        rival.tell(table, &format!("{CONNECTIONS} connections at half the rate"))?;
     }
     Ok(())
 }

@@ -41,20 +41,23 @@ pub enum NotTaken {
 
 impl App {
     /// Verifies, normalises and stores; returns after it is durable. A form that it asks for is opened then, once.
+    ///
+    /// The body is let go once it is read: many may wait for the disk.
     pub async fn take(
         &self,
         source: &str,
         inbound: &dyn Inbound,
-        raw: RawDelivery<'_>,
+        (headers, body): (&[(&str, &[u8])], impl AsRef<[u8]>),
     ) -> Result<Taken, NotTaken> {
         let (now, came) = (self.clock.now(), Instant::now());
-        let verified = match inbound.receive(raw, now)? {
+        let verified = match inbound.receive(RawDelivery { headers, body: body.as_ref() }, now)? {
             Received::Ours(verified) => verified,
             Received::NotOurs(why) => return Ok(Taken::NotOurs(why)),
             Received::Told(body) => return Ok(Taken::Told(body)),
         };
         let Verified { id, events, form } = verified;
-        let digest = hex::encode(Sha256::digest(raw.body));
+        let digest = hex::encode(Sha256::digest(body.as_ref()));
+        drop(body);
         let delivery =
             NewDelivery { source: source.to_owned(), id: id.clone(), digest, events, received_at: now };
         let accepted = self.store.accept(delivery).await?;

@@ -16,27 +16,30 @@ const BATCH: usize = 256;
 
 /// Where batches go.
 pub(super) trait Shelf: Send {
+    /// A delivery as it is put there.
+    type Delivery: Send + Sync + 'static;
+
     /// Stores all of them or none; one answer for each, in their order, after they are durable.
     fn store(
         &mut self,
-        deliveries: &[NewDelivery],
+        deliveries: &[Self::Delivery],
     ) -> impl Future<Output = Result<Vec<Accepted>, StoreError>> + Send;
 }
 
 /// A delivery in the queue.
-pub(super) struct Waiting {
-    delivery: NewDelivery,
+pub(super) struct Waiting<D> {
+    delivery: D,
     caller: Caller,
 }
 
-impl Waiting {
+impl<D> Waiting<D> {
     /// It waits from now on; what became of it comes out at the other end.
-    pub(super) fn new(delivery: NewDelivery) -> (Self, oneshot::Receiver<Result<Accepted, StoreError>>) {
+    pub(super) fn new(delivery: D) -> (Self, oneshot::Receiver<Result<Accepted, StoreError>>) {
         let (answer, answered) = oneshot::channel();
         (Self { delivery, caller: Caller { since: Instant::now(), answer } }, answered)
     }
 
-    fn parts(self) -> (NewDelivery, Caller) {
+    fn parts(self) -> (D, Caller) {
         (self.delivery, self.caller)
     }
 }
@@ -59,18 +62,17 @@ impl Caller {
 }
 
 /// The callers' end of the queue.
-#[derive(Clone)]
-pub(super) struct Intake(mpsc::Sender<Waiting>);
+pub(super) struct Intake<D>(mpsc::Sender<Waiting<D>>);
 
-impl Intake {
+impl<D> Intake<D> {
     /// A queue: the callers' end and the writer's.
-    pub(super) fn queue() -> (Self, mpsc::Receiver<Waiting>) {
+    pub(super) fn queue() -> (Self, mpsc::Receiver<Waiting<D>>) {
         let (callers, writer) = mpsc::channel(QUEUE);
         (Self(callers), writer)
     }
 
     /// Hands a delivery to the next batch and waits until that batch is durable.
-    pub(super) async fn accept(&self, delivery: NewDelivery) -> Result<Accepted, StoreError> {
+    pub(super) async fn accept(&self, delivery: D) -> Result<Accepted, StoreError> {
         let (waiting, answered) = Waiting::new(delivery);
         self.0.try_send(waiting).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => StoreError::Unavailable("too many deliveries wait".into()),
@@ -85,7 +87,7 @@ pub(super) fn closed() -> StoreError {
 }
 
 /// The first delivery and what waits behind it.
-pub(super) fn gather(first: Waiting, queue: &mut mpsc::Receiver<Waiting>) -> Vec<Waiting> {
+pub(super) fn gather<D>(first: Waiting<D>, queue: &mut mpsc::Receiver<Waiting<D>>) -> Vec<Waiting<D>> {
     let mut batch = vec![first];
     while batch.len() < BATCH
         && let Ok(next) = queue.try_recv()
@@ -96,7 +98,7 @@ pub(super) fn gather(first: Waiting, queue: &mut mpsc::Receiver<Waiting>) -> Vec
 }
 
 /// Writes a batch and answers everybody in it, duplicates within it included, after it is durable.
-pub(super) async fn write(shelf: &mut impl Shelf, batch: Vec<Waiting>, deadline: Duration) {
+pub(super) async fn write<S: Shelf>(shelf: &mut S, batch: Vec<Waiting<S::Delivery>>, deadline: Duration) {
     let batch = drop_late(batch, deadline);
     if batch.is_empty() {
         return;
@@ -116,9 +118,9 @@ pub(super) async fn write(shelf: &mut impl Shelf, batch: Vec<Waiting>, deadline:
 }
 
 /// One bad delivery doesn't take the others with it.
-async fn write_singly(
-    shelf: &mut impl Shelf,
-    batch: impl Iterator<Item = (&NewDelivery, Caller)>,
+async fn write_singly<S: Shelf>(
+    shelf: &mut S,
+    batch: impl Iterator<Item = (&S::Delivery, Caller)>,
     deadline: Duration,
 ) {
     for (delivery, caller) in batch {
@@ -131,7 +133,7 @@ async fn write_singly(
     }
 }
 
-fn drop_late(batch: Vec<Waiting>, deadline: Duration) -> Vec<Waiting> {
+fn drop_late<D>(batch: Vec<Waiting<D>>, deadline: Duration) -> Vec<Waiting<D>> {
     let (late, in_time): (Vec<_>, Vec<_>) =
         batch.into_iter().partition(|waiting| waiting.caller.is_late(deadline));
     for waiting in late {
@@ -172,28 +174,20 @@ fn announcement(delivery: &NewDelivery, event: &Event) -> Option<Announced> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jiff::Timestamp;
 
-    fn waiting(id: usize) -> Waiting {
-        let delivery = NewDelivery {
-            source: "gitlab".into(),
-            id: id.to_string(),
-            digest: String::new(),
-            events: Vec::new(),
-            received_at: Timestamp::UNIX_EPOCH,
-        };
-        Waiting::new(delivery).0
+    fn waiting(number: usize) -> Waiting<usize> {
+        Waiting::new(number).0
     }
 
     #[test]
     fn a_batch_takes_what_waits_in_its_order_up_to_its_bound() {
         let (queue, mut out) = mpsc::channel(BATCH * 2);
-        (1..BATCH + 10).for_each(|id| queue.try_send(waiting(id)).unwrap());
+        (1..BATCH + 10).for_each(|number| queue.try_send(waiting(number)).unwrap());
 
         let batch = gather(waiting(0), &mut out);
 
-        let ids: Vec<String> = batch.into_iter().map(|waiting| waiting.delivery.id).collect();
-        assert_eq!(ids, (0..BATCH).map(|id| id.to_string()).collect::<Vec<_>>());
+        let numbers: Vec<usize> = batch.into_iter().map(|waiting| waiting.delivery).collect();
+        assert_eq!(numbers, (0..BATCH).collect::<Vec<_>>());
         assert_eq!(out.len(), 10);
     }
 }

@@ -111,9 +111,15 @@ pub(super) fn plain(text: &str) -> String {
     text.replace('\0', "")
 }
 
+/// Most texts are shorter, and room that grows costs more than room.
+const TEXT: usize = 1024;
+
 /// A value as JSON text.
 pub(super) fn json(value: &impl Serialize) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|error| unreadable(format!("a value can't be written: {error}")))
+    let mut text = Vec::with_capacity(TEXT);
+    serde_json::to_writer(&mut text, value)
+        .map_err(|error| unreadable(format!("a value can't be written: {error}")))?;
+    String::from_utf8(text).map_err(|error| unreadable(format!("a value is no text: {error}")))
 }
 
 pub(super) fn from_json<T: DeserializeOwned>(what: &str, text: &str) -> Result<T, StoreError> {

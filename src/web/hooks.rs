@@ -7,7 +7,7 @@ use super::source::Source;
 use super::strangers::Visit;
 use super::{BodyLimits, PIECE, Web};
 use crate::app::intake::{NotTaken, Taken};
-use crate::ports::inbound::{Manner, RawDelivery, Rejected};
+use crate::ports::inbound::{Manner, Rejected};
 use crate::ports::store::Accepted;
 use axum::Json;
 use axum::body::{Body, Bytes};
@@ -102,9 +102,8 @@ impl Web {
         let limits = BodyLimits { largest, ..self.limits };
         let body = self.read(announced.unwrap_or_default(), body, limits).await?;
         let headers = raw(&parts.headers);
-        let raw = RawDelivery { headers: &headers, body: &body.bytes };
         let _served = parts.extensions.get().map(Guest::served);
-        let taken = self.app.take(name, inbound.as_ref(), raw).await;
+        let taken = self.app.take(name, inbound.as_ref(), (&headers, body)).await;
         if is_proof(&taken) {
             visit.proved();
         }
@@ -162,6 +161,12 @@ fn raw(headers: &HeaderMap) -> Vec<(&str, &[u8])> {
 struct Whole<'a> {
     bytes: Bytes,
     _room: Option<SemaphorePermit<'a>>,
+}
+
+impl AsRef<[u8]> for Whole<'_> {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 /// Counts what really comes, whatever was announced. What is large takes room, piece by piece, so that senders who have

@@ -21,6 +21,8 @@ const INSERT_HEARD: &str = "INSERT INTO heard (comment, digest, author, heard_at
     SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) ON CONFLICT (comment) DO NOTHING";
 
 impl Shelf for PgPool {
+    type Delivery = NewDelivery;
+
     async fn store(&mut self, deliveries: &[NewDelivery]) -> Result<Vec<Accepted>, StoreError> {
         transaction(self, async |connection| write(connection, deliveries).await).await
     }

@@ -77,7 +77,7 @@ pub enum LeaseTime {
 /// Dropping it ends its tasks after what is queued; [`OpenStore::close`] waits for that.
 pub struct PostgresStore {
     pool: PgPool,
-    intake: Intake,
+    intake: Intake<NewDelivery>,
     bell: Bell,
     clock: Arc<dyn Clock>,
     lease_time: LeaseTime,

@@ -5,6 +5,7 @@ use super::dialect::query_scalar;
 use super::fault::fault;
 use super::locks::Locks;
 use super::{LeaseTime, PostgresStore};
+use crate::ports::store::NewDelivery;
 use crate::store::batch::{self, Intake, Waiting};
 use crate::store::open::{Access, OpenError, Surroundings, current, known_schema, migrations, not_newer};
 use sqlx::migrate::Migrator;
@@ -69,7 +70,7 @@ impl PostgresStore {
 /// Writes what waits, batch by batch, until told to stop; then what is queued.
 async fn take_in(
     mut pool: PgPool,
-    mut waiting: mpsc::Receiver<Waiting>,
+    mut waiting: mpsc::Receiver<Waiting<NewDelivery>>,
     deadline: Duration,
     stop: CancellationToken,
 ) {

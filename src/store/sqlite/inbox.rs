@@ -8,89 +8,29 @@
 //! that stores it, and struck out after the COMMIT that sorts it, both by the one task that writes. (Beside a serving
 //! process only the file tells.)
 
-use super::queue;
-use crate::ports::store::{Lane, NewDelivery, StoreError};
-use crate::store::batch::{self, Announced};
-use crate::store::rows::{jobs_of, millis};
-use serde::{Deserialize, Serialize};
+use super::lines::{Line, Runs};
+use super::post::Post;
+use crate::ports::store::{NewDelivery, StoreError};
+use crate::store::rows::json;
 use std::collections::hash_map::RandomState;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::BuildHasher as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// A row of `delivery`.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-struct Delivered {
-    source: String,
-    id: String,
-    digest: String,
-    received_at: i64,
-}
-
-/// A delivery in the inbox: the rows that it becomes. Its JSON is kept in the file: what an older version wrote must stay
-/// readable.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Post {
-    delivery: Delivered,
-    heard: Vec<Announced>,
-    jobs: Vec<queue::Row>,
-}
-
-impl Post {
-    pub(super) fn of(one: &NewDelivery) -> Result<Self, StoreError> {
-        let delivery = Delivered {
-            source: one.source.clone(),
-            id: one.id.clone(),
-            digest: one.digest.clone(),
-            received_at: millis(one.received_at),
-        };
-        let jobs = jobs_of(one);
-        let jobs = jobs.iter().map(|job| queue::Row::of(one.received_at, job)).collect::<Result<_, _>>()?;
-        Ok(Self { delivery, heard: batch::announced(one), jobs })
-    }
-
-    /// From the file. What can't be read stays visible: as a job that can't be read either, which is put aside when it is
-    /// leased.
-    pub(super) fn read(row: i64, json: &[u8]) -> Self {
-        serde_json::from_slice(json).unwrap_or_else(|error| {
-            tracing::error!(row, %error, "a delivery in the inbox can't be read; it is put aside");
-            Self::unreadable(row, String::from_utf8_lossy(json).into_owned())
-        })
-    }
-
-    fn unreadable(row: i64, text: String) -> Self {
-        let id = format!("inbox/{row}");
-        let job = queue::Row {
-            lane: Lane::Decide.priority(),
-            key: id.clone(),
-            work: text,
-            ..queue::Row::default()
-        };
-        let delivery = Delivered { source: String::new(), id, digest: String::new(), received_at: 0 };
-        Self { delivery, heard: Vec::new(), jobs: vec![job] }
-    }
-
+/// A delivery on its way into the inbox, written down by whoever brings it: the one task that writes has only to put it
+/// into its place.
+#[derive(Debug)]
+pub(super) struct Envelope {
     /// Its source, and the source's id of it.
-    pub(super) fn id(&self) -> (&str, &str) {
-        (&self.delivery.source, &self.delivery.id)
-    }
-
+    pub(super) id: (String, String),
+    /// Of both.
+    pub(super) mark: Mark,
+    /// A [`Post`], as JSON.
+    pub(super) post: String,
     /// Whose pauses it keeps.
-    fn platform(&self) -> &str {
-        self.jobs.first().map_or(&self.delivery.source, |job| &job.forge)
-    }
-
-    pub(super) fn delivery(&self) -> &impl Serialize {
-        &self.delivery
-    }
-
-    pub(super) fn heard(&self) -> &[Announced] {
-        &self.heard
-    }
-
-    pub(super) fn jobs(&self) -> &[queue::Row] {
-        &self.jobs
-    }
+    platform: String,
+    /// The queues in which its jobs will stand, and their places there by the platform's time.
+    places: Vec<(Mark, i64)>,
 }
 
 /// What is known of the deliveries in the inbox.
@@ -102,25 +42,25 @@ pub(super) struct Inbox {
 
 /// 8 bytes for what may be long, by a key of this process: of a hundred thousand that lie here, one has the mark of the
 /// next to come once in 10^14 times, and nobody can aim at it.
-type Mark = u64;
+pub(super) type Mark = u64;
 
-/// Some fifty bytes for each delivery: a forge that wants to be left alone for an hour may have sent many.
+/// Some forty bytes for each delivery: a forge that wants to be left alone for an hour may have sent many.
 #[derive(Default)]
 struct Known {
     /// The highest row so far.
     last: i64,
     /// By platform, in the order of their coming, which is that of their numbers.
-    rows: BTreeMap<String, VecDeque<i64>>,
-    /// Sources with ids.
-    ids: HashSet<Mark>,
+    rows: BTreeMap<String, Runs>,
+    /// Sources with ids. Not hashed: a table that doubles is there twice while it does.
+    ids: BTreeSet<Mark>,
     /// In which queues jobs will stand, and where: the platform's time and the row, in their order.
-    queues: HashMap<Mark, VecDeque<(i64, i64)>>,
+    queues: HashMap<Mark, Line<(i64, i64)>>,
 }
 
 impl Known {
     fn leave_queue(&mut self, queue: Mark, place: (i64, i64)) {
         if let Some(places) = self.queues.get_mut(&queue) {
-            leave(places, &place);
+            places.leave(&place);
             if places.is_empty() {
                 self.queues.remove(&queue);
             }
@@ -129,7 +69,7 @@ impl Known {
 
     /// Says whether it was there.
     fn leave(&mut self, row: i64) -> bool {
-        let was_there = self.rows.values_mut().any(|rows| leave(rows, &row));
+        let was_there = self.rows.values_mut().any(|rows| rows.leave(row));
         self.rows.retain(|_, rows| !rows.is_empty());
         was_there
     }
@@ -137,22 +77,10 @@ impl Known {
     /// Where nothing tells in which queues it stood.
     fn leave_all_queues(&mut self, row: i64) {
         self.queues.retain(|_, places| {
-            places.retain(|(_, other)| *other != row);
+            places.leave_if(|(_, other)| *other == row);
             !places.is_empty()
         });
     }
-}
-
-/// Lines are sorted, and hold nothing twice. Most come last and leave first.
-fn join<T: Ord>(line: &mut VecDeque<T>, one: T) {
-    if let Err(place) = line.binary_search(&one) {
-        line.insert(place, one);
-    }
-}
-
-/// Says whether it was there.
-fn leave<T: Ord>(line: &mut VecDeque<T>, one: &T) -> bool {
-    line.binary_search(one).is_ok_and(|place| line.remove(place).is_some())
 }
 
 impl Inbox {
@@ -168,19 +96,32 @@ impl Inbox {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Writes a delivery down.
+    pub(super) fn seal(&self, delivery: &NewDelivery) -> Result<Envelope, StoreError> {
+        let post = Post::of(delivery)?;
+        let (source, id) = post.id();
+        Ok(Envelope {
+            id: (source.to_owned(), id.to_owned()),
+            mark: self.mark(post.id()),
+            platform: post.platform().to_owned(),
+            places: post.jobs().iter().map(|job| (self.queue(&job.key), job.ordered_at)).collect(),
+            post: json(&post)?,
+        })
+    }
+
     /// Where the next delivery goes.
     pub(super) fn next_row(&self) -> i64 {
         self.known().last + 1
     }
 
     /// A delivery is stored there.
-    pub(super) fn enter(&self, row: i64, post: &Post) {
+    pub(super) fn enter(&self, row: i64, envelope: &Envelope) {
         let mut known = self.known();
         known.last = known.last.max(row);
-        known.rows.entry(post.platform().to_owned()).or_default().push_back(row);
-        known.ids.insert(self.mark(post.id()));
-        for job in &post.jobs {
-            join(known.queues.entry(self.queue(&job.key)).or_default(), (job.ordered_at, row));
+        known.rows.entry(envelope.platform.clone()).or_default().join(row);
+        known.ids.insert(envelope.mark);
+        for (queue, time) in &envelope.places {
+            known.queues.entry(*queue).or_default().join((*time, row));
         }
     }
 
@@ -192,7 +133,7 @@ impl Inbox {
             if known.ids.remove(&self.mark(post.id())) {
                 left.remove(row);
             }
-            for job in &post.jobs {
+            for job in post.jobs() {
                 known.leave_queue(self.queue(&job.key), (job.ordered_at, *row));
             }
         }
@@ -207,7 +148,12 @@ impl Inbox {
     }
 
     pub(super) fn knows(&self, source: &str, id: &str) -> bool {
-        self.known().ids.contains(&self.mark((source, id)))
+        self.has(self.mark((source, id)))
+    }
+
+    /// As [`Inbox::knows`], of the mark of both.
+    pub(super) fn has(&self, id: Mark) -> bool {
+        self.known().ids.contains(&id)
     }
 
     /// Does a job lie here that will stand in this queue?
@@ -219,7 +165,7 @@ impl Inbox {
     pub(super) fn all_for(&self, key: &str) -> Vec<i64> {
         let known = self.known();
         let places = known.queues.get(&self.queue(key));
-        let mut rows: Vec<i64> = places.into_iter().flatten().map(|(_, row)| *row).collect();
+        let mut rows: Vec<i64> = places.into_iter().flat_map(Line::iter).map(|(_, row)| *row).collect();
         rows.sort_unstable();
         rows
     }
@@ -246,15 +192,15 @@ impl Inbox {
     pub(super) fn oldest(&self, paused: &HashSet<String>, (skip, take): (usize, usize)) -> Vec<i64> {
         let known = self.known();
         let awake = known.rows.iter().filter(|(platform, _)| !paused.contains(*platform));
-        awake.flat_map(|(_, rows)| rows.iter().skip(skip).take(take).copied()).collect()
+        awake.flat_map(|(_, rows)| rows.iter().skip(skip).take(take)).collect()
     }
 
     /// The rows; how many ids; the rows that stand in queues.
     #[cfg(test)]
     pub(super) fn counted(&self) -> (BTreeSet<i64>, usize, BTreeSet<i64>) {
         let known = self.known();
-        let rows = known.rows.values().flatten().copied().collect();
-        (rows, known.ids.len(), known.queues.values().flatten().map(|(_, row)| *row).collect())
+        let rows = known.rows.values().flat_map(Runs::iter).collect();
+        (rows, known.ids.len(), known.queues.values().flat_map(Line::iter).map(|(_, row)| *row).collect())
     }
 }
 

@@ -3,14 +3,15 @@
 
 use super::dialect::{query, query_scalar};
 use super::fault::fault;
-use super::inbox::{Inbox, Post};
-use crate::ports::store::{Accepted, NewDelivery, StoreError};
+use super::inbox::{Envelope, Inbox};
+use crate::ports::store::{Accepted, StoreError};
 use crate::store::batch::Shelf;
 use crate::store::rows::json;
 use sqlx::sqlite::SqliteConnection;
 use std::collections::HashSet;
 
-/// Those of `$1` that are known from before, a JSON array of source and id of each.
+/// Those of `$1` that are known from before. A JSON array: of each its source, its id, and where its post begins and how
+/// long it is.
 macro_rules! known {
     ($what:literal) => {
         concat!(
@@ -20,9 +21,11 @@ macro_rules! known {
         )
     };
 }
-/// All of them or, if one is known from before, none: `$2` posts as a JSON array, `$3` the row of the first.
+/// All of them or, if one is known from before, none: `$2` the posts behind each other, `$3` the row of the first. As JSON
+/// they would be read here only to be written again.
 pub(super) const STORE: &str = concat!(
-    "INSERT INTO inbox (id, post) SELECT $3 + key, value FROM json_each($2) WHERE NOT EXISTS (",
+    "INSERT INTO inbox (id, post) SELECT $3 + key, CAST(substr($2, value ->> 2, value ->> 3) AS TEXT) \
+    FROM json_each($1) WHERE NOT EXISTS (",
     known!("1"),
     ")"
 );
@@ -36,21 +39,23 @@ pub(super) struct Tray<'a> {
 }
 
 impl Shelf for Tray<'_> {
-    async fn store(&mut self, deliveries: &[NewDelivery]) -> Result<Vec<Accepted>, StoreError> {
-        let mut posts = self.new_posts(deliveries)?;
-        if !self.write(&posts).await? {
-            let known = self.known(&posts).await?;
-            let mut key = 0..;
-            posts.retain(|_| key.next().is_none_or(|key| !known.contains(&key)));
-            if !self.write(&posts).await? {
+    type Delivery = Envelope;
+
+    async fn store(&mut self, deliveries: &[Envelope]) -> Result<Vec<Accepted>, StoreError> {
+        let mut new = self.new_of(deliveries);
+        if !self.write(&new).await? {
+            let known = self.known(&new).await?;
+            let mut places = 0..;
+            new.retain(|_| places.next().is_none_or(|place| !known.contains(&place)));
+            if !self.write(&new).await? {
                 return Err(StoreError::Unavailable(
                     "somebody else writes deliveries into the database".into(),
                 ));
             }
         }
         let mut answers = vec![Accepted::Duplicate; deliveries.len()];
-        for (place, post) in &posts {
-            self.inbox.enter(self.inbox.next_row(), post);
+        for (place, envelope) in &new {
+            self.inbox.enter(self.inbox.next_row(), envelope);
             if let Some(answer) = answers.get_mut(*place) {
                 *answer = Accepted::Stored;
             }
@@ -59,37 +64,43 @@ impl Shelf for Tray<'_> {
     }
 }
 
+/// What is new of a batch, each with its place there.
+type New<'a> = Vec<(usize, &'a Envelope)>;
+
 impl Tray<'_> {
-    /// Those that are here once and not in the inbox, each with its place.
-    fn new_posts(&self, deliveries: &[NewDelivery]) -> Result<Vec<(usize, Post)>, StoreError> {
-        let mut names = HashSet::new();
-        let mut new = Vec::with_capacity(deliveries.len());
-        for (place, one) in deliveries.iter().enumerate() {
-            if names.insert((&one.source, &one.id)) && !self.inbox.knows(&one.source, &one.id) {
-                new.push((place, Post::of(one)?));
-            }
-        }
-        Ok(new)
+    /// Those that aren't in the inbox; of two with one id, the first.
+    fn new_of<'a>(&self, deliveries: &'a [Envelope]) -> New<'a> {
+        let mut marks = HashSet::with_capacity(deliveries.len());
+        let is_new = |(_, one): &(usize, &Envelope)| marks.insert(one.mark) && !self.inbox.has(one.mark);
+        deliveries.iter().enumerate().filter(is_new).collect()
     }
 
     /// Says whether it could be: none of them was known from before.
-    async fn write(&mut self, posts: &[(usize, Post)]) -> Result<bool, StoreError> {
-        if posts.is_empty() {
+    async fn write(&mut self, new: &New<'_>) -> Result<bool, StoreError> {
+        if new.is_empty() {
             return Ok(true);
         }
-        let rows: Vec<&Post> = posts.iter().map(|(_, post)| post).collect();
-        let store = query(STORE).bind(json(&ids(posts))?).bind(json(&rows)?).bind(self.inbox.next_row());
+        let posts: Vec<&[u8]> = new.iter().map(|(_, one)| one.post.as_bytes()).collect();
+        let store = query(STORE).bind(list(new)?).bind(posts.concat()).bind(self.inbox.next_row());
         let stored = store.execute(&mut *self.connection).await.map_err(fault)?;
         Ok(stored.rows_affected() > 0)
     }
 
-    async fn known(&mut self, posts: &[(usize, Post)]) -> Result<HashSet<i64>, StoreError> {
-        let known = query_scalar(KNOWN).bind(json(&ids(posts))?);
-        let known: Vec<i64> = known.fetch_all(&mut *self.connection).await.map_err(fault)?;
+    async fn known(&mut self, new: &New<'_>) -> Result<HashSet<i64>, StoreError> {
+        let known: Vec<i64> =
+            query_scalar(KNOWN).bind(list(new)?).fetch_all(&mut *self.connection).await.map_err(fault)?;
         Ok(known.into_iter().collect())
     }
 }
 
-fn ids(posts: &[(usize, Post)]) -> Vec<(&str, &str)> {
-    posts.iter().map(|(_, post)| post.id()).collect()
+/// As [`STORE`] wants it.
+fn list(new: &New<'_>) -> Result<String, StoreError> {
+    let mut begin = 1;
+    let place = |(_, one): &(usize, &'_ Envelope)| {
+        let (source, id) = &one.id;
+        let length = one.post.len();
+        begin += length;
+        (source.clone(), id.clone(), begin - length, length)
+    };
+    json(&new.iter().map(place).collect::<Vec<_>>())
 }

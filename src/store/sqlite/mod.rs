@@ -4,7 +4,9 @@ mod dialect;
 mod fault;
 mod inbox;
 mod intake;
+mod lines;
 mod open;
+mod post;
 mod postings;
 mod queue;
 mod sorting;
@@ -139,7 +141,10 @@ impl OpenStore for SqliteStore {
 #[async_trait]
 impl Store for SqliteStore {
     async fn accept(&self, delivery: NewDelivery) -> Answer<Accepted> {
-        self.writer.accept(delivery).await
+        let sealed = self.inbox.seal(&delivery)?;
+        // What it was made of isn't kept while its turn comes.
+        drop(delivery);
+        self.writer.accept(sealed).await
     }
 
     async fn lease(&self, now: Timestamp, lease_for: SignedDuration, limit: u32) -> Answer<Vec<LeasedJob>> {

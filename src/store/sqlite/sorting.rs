@@ -3,7 +3,8 @@
 
 use super::dialect::{query, query_as, query_scalar};
 use super::fault::fault;
-use super::inbox::{Inbox, Post, Sorted};
+use super::inbox::{Inbox, Sorted};
+use super::post::Post;
 use super::queue;
 use crate::ports::store::StoreError;
 use crate::store::rows::{json, millis, time};

@@ -2,9 +2,9 @@
 //! transaction (see [`crate::store::batch`]).
 
 use super::fault::fault;
-use super::inbox::Inbox;
+use super::inbox::{Envelope, Inbox};
 use super::intake::Tray;
-use crate::ports::store::{Accepted, NewDelivery, StoreError};
+use crate::ports::store::{Accepted, StoreError};
 use crate::store::batch::{self, Intake, Waiting, closed};
 use crate::store::open::Surroundings;
 use sqlx::Connection;
@@ -26,7 +26,7 @@ type Decision = Box<dyn for<'c> FnOnce(&'c mut SqliteConnection) -> Step<'c, ()>
 /// The callers' end of the two queues.
 pub(super) struct Writer {
     decisions: mpsc::Sender<Decision>,
-    deliveries: Intake,
+    deliveries: Intake<Envelope>,
     stop: CancellationToken,
     stopped: CancellationToken,
 }
@@ -90,7 +90,7 @@ impl Writer {
     }
 
     /// Hands a delivery to the next batch and waits until that batch is durable.
-    pub(super) async fn accept(&self, delivery: NewDelivery) -> Result<Accepted, StoreError> {
+    pub(super) async fn accept(&self, delivery: Envelope) -> Result<Accepted, StoreError> {
         self.deliveries.accept(delivery).await
     }
 
@@ -143,7 +143,7 @@ async fn run(connection: &mut SqliteConnection, statement: &'static str) -> Resu
 struct Desk {
     connection: SqliteConnection,
     decisions: mpsc::Receiver<Decision>,
-    deliveries: mpsc::Receiver<Waiting>,
+    deliveries: mpsc::Receiver<Waiting<Envelope>>,
     intake_deadline: Duration,
     inbox: Arc<Inbox>,
     lock: Option<File>,

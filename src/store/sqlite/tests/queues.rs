@@ -1,6 +1,7 @@
 //! The writer's two queues.
 
 use super::*;
+use crate::store::conformance::lease;
 
 /// Keeps the writer busy until the sender is used or dropped; returns once it is.
 async fn hold_writer(store: &Arc<SqliteStore>) -> oneshot::Sender<()> {
@@ -36,7 +37,7 @@ async fn queue(
         let store = Arc::clone(store);
         callers.spawn(async move {
             let name = delivery.id.clone();
-            let accept = store.writer.accept(delivery);
+            let accept = store.accept(delivery);
             tokio::pin!(accept);
             // The first poll puts it into the queue.
             let early =
@@ -116,6 +117,32 @@ async fn a_duplicate_within_a_batch_hears_the_truth() {
     let mut heard: Vec<_> = answers(callers).await.into_iter().map(|(_, answer)| answer.unwrap()).collect();
     heard.sort_by_key(|answer| *answer == Accepted::Duplicate);
     assert_eq!(heard, [Accepted::Stored, Accepted::Duplicate]);
+}
+
+/// One that is known from before is found out only when nothing of its batch could be written at once.
+#[tokio::test]
+async fn a_batch_loses_what_was_sorted_before_and_nothing_else() {
+    let house = House::new();
+    let store = house.open().await;
+    let shared: Shared = store.clone();
+    for known in ["a", "c"] {
+        assert_eq!(store.accept(delivery(known, vec![commented(1, 0)])).await, Ok(Accepted::Stored));
+    }
+    assert_eq!(lease(&shared, 0).await.len(), 1);
+    let go = hold_writer(&store).await;
+    // Characters of several bytes: posts are cut by bytes.
+    let names = ["a", "b-\u{fc}\u{1f6a2}", "c", "d", "b-\u{fc}\u{1f6a2}", "e"];
+    let batch = (2..).zip(names).map(|(n, name)| delivery(name, vec![commented(n, n)])).collect();
+    let callers = queue(&store, batch).await;
+    go.send(()).unwrap();
+
+    let mut stored: Vec<_> = answers(callers).await;
+    stored.retain(|(_, answer)| *answer == Ok(Accepted::Stored));
+    let stored: Vec<_> = stored.into_iter().map(|(name, _)| name).collect();
+    assert_eq!(stored, ["b-\u{fc}\u{1f6a2}", "d", "e"]);
+    let posts = "SELECT post ->> '$.delivery.id' FROM inbox ORDER BY id";
+    let posts: Vec<String> = sqlx::query_scalar(posts).fetch_all(&mut house.raw().await).await.unwrap();
+    assert_eq!(posts, ["b-\u{fc}\u{1f6a2}", "d", "e"]);
 }
 
 #[tokio::test]

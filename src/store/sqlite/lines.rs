@@ -1,0 +1,108 @@
+//! Lines: what is kept in order and in little room. Most comes last and leaves first.
+
+use std::collections::VecDeque;
+
+/// Values in their order, none of them twice.
+pub(super) struct Line<T>(VecDeque<T>);
+
+impl<T> Default for Line<T> {
+    fn default() -> Self {
+        Self(VecDeque::new())
+    }
+}
+
+impl<T: Ord> Line<T> {
+    pub(super) fn join(&mut self, one: T) {
+        if let Err(place) = self.0.binary_search(&one) {
+            if self.0.len() == self.0.capacity() {
+                // There may be thousands of lines, and twice the room would be much of it for nothing.
+                self.0.reserve_exact((self.0.len() / 4).max(4));
+            }
+            self.0.insert(place, one);
+        }
+    }
+
+    /// Says whether it was there.
+    pub(super) fn leave(&mut self, one: &T) -> bool {
+        self.0.binary_search(one).is_ok_and(|place| self.0.remove(place).is_some())
+    }
+
+    pub(super) fn leave_if(&mut self, mut leaves: impl FnMut(&T) -> bool) {
+        self.0.retain(|one| !leaves(one));
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.0.iter()
+    }
+}
+
+/// Numbers, as runs of those that follow each other: first and last of each.
+#[derive(Default)]
+pub(super) struct Runs(Line<(i64, i64)>);
+
+impl Runs {
+    /// It is higher than all others.
+    pub(super) fn join(&mut self, number: i64) {
+        match self.0.0.back_mut() {
+            Some((_, last)) if *last + 1 == number => *last = number,
+            Some(_) | None => self.0.join((number, number)),
+        }
+    }
+
+    /// Says whether it was there.
+    pub(super) fn leave(&mut self, number: i64) -> bool {
+        let runs = &mut self.0.0;
+        let place = runs.partition_point(|(_, last)| *last < number);
+        let Some((first, last)) = runs.get(place).copied().filter(|(first, _)| *first <= number) else {
+            return false;
+        };
+        runs.remove(place);
+        let left = [(number + 1, last), (first, number - 1)];
+        for run in left.into_iter().filter(|(first, last)| first <= last) {
+            runs.insert(place, run);
+        }
+        true
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = i64> {
+        self.0.iter().flat_map(|(first, last)| *first..=*last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    proptest! {
+        #[test]
+        fn runs_hold_what_a_set_would_hold(
+            steps in prop::collection::vec(0_i64..4, 0..40),
+            left in prop::collection::vec(0_i64..90, 0..60),
+        ) {
+            let (mut runs, mut set, mut number) = (Runs::default(), BTreeSet::new(), 0);
+            // Three of four follow each other.
+            for step in steps {
+                number += if step == 0 { 3 } else { 1 };
+                runs.join(number);
+                set.insert(number);
+            }
+            for number in left {
+                prop_assert_eq!(runs.leave(number), set.remove(&number));
+                prop_assert_eq!(runs.iter().collect::<Vec<_>>(), set.iter().copied().collect::<Vec<_>>());
+                let is_apart = runs.0.iter().zip(runs.0.iter().skip(1)).all(|(one, next)| one.1 < next.0);
+                prop_assert!(is_apart && runs.0.iter().all(|(first, last)| first <= last));
+            }
+            prop_assert_eq!(runs.is_empty(), set.is_empty());
+        }
+    }
+}
