@@ -17,60 +17,53 @@ const TO_OPEN: Duration = Duration::from_millis(2_400);
 /// See [`TO_OPEN`].
 const TO_ANSWER: Duration = Duration::from_millis(2_800);
 
-/// What became of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Taken {
-    /// It is on disk, now or already before.
-    Stored(Accepted),
+/// What a request comes to.
+pub enum Read {
+    /// It is to be stored.
+    Ours(Arrived),
     /// Verified, but none of our business.
     NotOurs(&'static str),
-    /// Verified, and answered by this body.
+    /// Answered by this body.
     Told(String),
 }
 
-/// Why a request was not taken.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotTaken {
-    /// Not verified, or not readable.
-    #[error(transparent)]
-    Rejected(#[from] Rejected),
-    /// The store can't write now.
-    #[error(transparent)]
-    Store(#[from] StoreError),
+/// A delivery that was read: nothing of the request is needed any more.
+pub struct Arrived {
+    delivery: NewDelivery,
+    form: Option<Box<Form>>,
+    came: Instant,
 }
 
 impl App {
-    /// Verifies, normalises and stores; returns after it is durable. A form that it asks for is opened then, once.
-    ///
-    /// The body is let go once it is read: many may wait for the disk.
-    pub async fn take(
-        &self,
-        source: &str,
-        inbound: &dyn Inbound,
-        (headers, body): (&[(&str, &[u8])], impl AsRef<[u8]>),
-    ) -> Result<Taken, NotTaken> {
-        let (now, came) = (self.clock.now(), Instant::now());
-        let verified = match inbound.receive(RawDelivery { headers, body: body.as_ref() }, now)? {
-            Received::Ours(verified) => verified,
-            Received::NotOurs(why) => return Ok(Taken::NotOurs(why)),
-            Received::Told(body) => return Ok(Taken::Told(body)),
-        };
-        let Verified { id, events, form } = verified;
-        let digest = hex::encode(Sha256::digest(body.as_ref()));
-        drop(body);
-        let delivery =
-            NewDelivery { source: source.to_owned(), id: id.clone(), digest, events, received_at: now };
+    /// Verifies and normalises.
+    pub fn read(&self, source: &str, inbound: &dyn Inbound, raw: RawDelivery<'_>) -> Result<Read, Rejected> {
+        let (received_at, came) = (self.clock.now(), Instant::now());
+        Ok(match inbound.receive(raw, received_at)? {
+            Received::Ours(Verified { id, events, form }) => {
+                let (source, digest) = (source.to_owned(), hex::encode(Sha256::digest(raw.body)));
+                let delivery = NewDelivery { source, id, digest, events, received_at };
+                Read::Ours(Arrived { delivery, form, came })
+            }
+            Received::NotOurs(why) => Read::NotOurs(why),
+            Received::Told(body) => Read::Told(body),
+        })
+    }
+
+    /// Stores; returns after it is durable. A form that it asks for is opened then, once.
+    pub async fn keep(&self, arrived: Arrived) -> Result<Accepted, StoreError> {
+        let Arrived { delivery, form, came } = arrived;
+        let (source, id, now) = (delivery.source.clone(), delivery.id.clone(), delivery.received_at);
         let accepted = self.store.accept(delivery).await?;
         tracing::debug!(source, delivery = id, ?accepted, "a delivery is on disk");
         if let (Some(form), Accepted::Stored) = (form, accepted)
             && !self.is_opened(&form, TO_OPEN.saturating_sub(came.elapsed())).await
         {
-            let told = self.store.accept(unopened(source, &id, &form, now));
+            let told = self.store.accept(unopened(&source, &id, &form, now));
             if !matches!(timeout(TO_ANSWER.saturating_sub(came.elapsed()), told).await, Ok(Ok(_))) {
                 tracing::error!(source, "that a form was not opened can't be told");
             }
         }
-        Ok(Taken::Stored(accepted))
+        Ok(accepted)
     }
 
     async fn is_opened(&self, form: &Form, within: Duration) -> bool {

@@ -129,7 +129,7 @@ async fn write_singly<S: Shelf>(
             continue;
         }
         let answer = shelf.store(std::slice::from_ref(delivery)).await;
-        caller.answer(answer.map(|answers| answers.first().copied().unwrap_or(Accepted::Duplicate)));
+        caller.answer(answer.and_then(|answers| answers.first().copied().ok_or_else(closed)));
     }
 }
 

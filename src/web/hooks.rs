@@ -6,14 +6,15 @@ use super::seats::Guest;
 use super::source::Source;
 use super::strangers::Visit;
 use super::{BodyLimits, PIECE, Web};
-use crate::app::intake::{NotTaken, Taken};
-use crate::ports::inbound::{Manner, Rejected};
+use crate::app::intake::{Arrived, Read};
+use crate::ports::inbound::{Manner, RawDelivery, Rejected};
 use crate::ports::store::Accepted;
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -95,41 +96,48 @@ impl Web {
         visit: Visit<'_>,
     ) -> Result<(Answer, Arrival), Refused> {
         let inbound = self.sources.get(name).ok_or(Refused::NoSuchHook)?;
-        let (parts, body) = request.into_parts();
-        let announced = announced(&parts.headers);
+        let (Parts { headers, extensions, .. }, body) = request.into_parts();
+        let announced = announced(&headers);
         visit.may_send(announced).await?;
         let largest = self.limits.largest.min(inbound.largest());
         let limits = BodyLimits { largest, ..self.limits };
-        let body = self.read(announced.unwrap_or_default(), body, limits).await?;
-        let headers = raw(&parts.headers);
-        let _served = parts.extensions.get().map(Guest::served);
-        let taken = self.app.take(name, inbound.as_ref(), (&headers, body)).await;
-        if is_proof(&taken) {
+        let Whole { bytes, room } = self.collect(announced.unwrap_or_default(), body, limits).await?;
+        let _served = extensions.get().map(Guest::served);
+        let read =
+            self.app.read(name, inbound.as_ref(), RawDelivery { headers: &raw(&headers), body: &bytes });
+        if is_proof(&read) {
             visit.proved();
         }
-        match taken {
-            Ok(Taken::Stored(accepted)) => {
-                self.wake.notify_one();
-                let arrival = match accepted {
-                    Accepted::Stored => Arrival::Stored,
-                    Accepted::Duplicate => Arrival::Duplicate,
-                };
+        // Many may wait for the disk: none of them keeps what was read. The room stays taken: what was made of a large
+        // body may be large.
+        drop((headers, bytes));
+        let _room = room;
+        match read.map_err(Refused::Delivery)? {
+            Read::Ours(arrived) => {
+                let arrival = self.store(name, arrived).await?;
                 Ok((Answer::to(inbound.manner(), Answer::Stored), arrival))
             }
-            Ok(Taken::NotOurs(why)) => {
+            Read::NotOurs(why) => {
                 Ok((Answer::to(inbound.manner(), Answer::Ignored { why }), Arrival::Ignored))
             }
-            Ok(Taken::Told(body)) => Ok((Answer::Chat(body), Arrival::Ignored)),
-            Err(NotTaken::Rejected(rejected)) => Err(Refused::Delivery(rejected)),
-            Err(NotTaken::Store(error)) => {
-                tracing::error!(source = name, %error, "a delivery can't be stored");
-                Err(Refused::NotStored)
-            }
+            Read::Told(body) => Ok((Answer::Chat(body), Arrival::Ignored)),
         }
     }
 
+    async fn store(&self, name: &str, arrived: Arrived) -> Result<Arrival, Refused> {
+        let accepted = self.app.keep(arrived).await.map_err(|error| {
+            tracing::error!(source = name, %error, "a delivery can't be stored");
+            Refused::NotStored
+        })?;
+        self.wake.notify_one();
+        Ok(match accepted {
+            Accepted::Stored => Arrival::Stored,
+            Accepted::Duplicate => Arrival::Duplicate,
+        })
+    }
+
     /// The whole body, within its limits of size and time.
-    async fn read(&self, announced: usize, body: Body, limits: BodyLimits) -> Result<Whole<'_>, Refused> {
+    async fn collect(&self, announced: usize, body: Body, limits: BodyLimits) -> Result<Whole<'_>, Refused> {
         if announced > limits.largest {
             return Err(Refused::TooLarge(limits.largest));
         }
@@ -140,11 +148,10 @@ impl Web {
 }
 
 /// Whether it was verified, whatever became of it. What is answered by a body of its own may be an unsigned probe.
-fn is_proof(taken: &Result<Taken, NotTaken>) -> bool {
-    match taken {
-        Ok(Taken::Stored(_) | Taken::NotOurs(_))
-        | Err(NotTaken::Store(_) | NotTaken::Rejected(Rejected::Unreadable(_))) => true,
-        Ok(Taken::Told(_)) | Err(NotTaken::Rejected(Rejected::Unauthenticated(_))) => false,
+fn is_proof(read: &Result<Read, Rejected>) -> bool {
+    match read {
+        Ok(Read::Ours(_) | Read::NotOurs(_)) | Err(Rejected::Unreadable(_)) => true,
+        Ok(Read::Told(_)) | Err(Rejected::Unauthenticated(_)) => false,
     }
 }
 
@@ -160,13 +167,7 @@ fn raw(headers: &HeaderMap) -> Vec<(&str, &[u8])> {
 /// A whole body, and the room that it takes while it is there.
 struct Whole<'a> {
     bytes: Bytes,
-    _room: Option<SemaphorePermit<'a>>,
-}
-
-impl AsRef<[u8]> for Whole<'_> {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
+    room: Option<SemaphorePermit<'a>>,
 }
 
 /// Counts what really comes, whatever was announced. What is large takes room, piece by piece, so that senders who have
@@ -201,7 +202,7 @@ async fn collect(
         }
         whole.extend_from_slice(&data);
     }
-    Ok(Whole { bytes: if whole.is_empty() { first } else { Bytes::from(whole) }, _room: held })
+    Ok(Whole { bytes: if whole.is_empty() { first } else { Bytes::from(whole) }, room: held })
 }
 
 /// So many pieces in all. Only the first is waited for: who holds some and waits for more could wait for others who do

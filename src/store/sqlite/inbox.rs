@@ -44,14 +44,15 @@ pub(super) struct Inbox {
 /// next to come once in 10^14 times, and nobody can aim at it.
 pub(super) type Mark = u64;
 
-/// Some forty bytes for each delivery: a forge that wants to be left alone for an hour may have sent many.
+/// Some forty bytes for each delivery, two hundred where each is about something else: a forge that wants to be left alone
+/// for an hour may have sent many.
 #[derive(Default)]
 struct Known {
     /// The highest row so far.
     last: i64,
     /// By platform, in the order of their coming, which is that of their numbers.
     rows: BTreeMap<String, Runs>,
-    /// Sources with ids. Not hashed: a table that doubles is there twice while it does.
+    /// Sources with ids: most of what is kept. A table of hashes would be there twice whenever it grows.
     ids: BTreeSet<Mark>,
     /// In which queues jobs will stand, and where: the platform's time and the row, in their order.
     queues: HashMap<Mark, Line<(i64, i64)>>,
@@ -148,11 +149,11 @@ impl Inbox {
     }
 
     pub(super) fn knows(&self, source: &str, id: &str) -> bool {
-        self.has(self.mark((source, id)))
+        self.holds(self.mark((source, id)))
     }
 
     /// As [`Inbox::knows`], of the mark of both.
-    pub(super) fn has(&self, id: Mark) -> bool {
+    pub(super) fn holds(&self, id: Mark) -> bool {
         self.known().ids.contains(&id)
     }
 

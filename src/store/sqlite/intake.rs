@@ -1,5 +1,5 @@
-//! A batch of deliveries, in one statement, which is a transaction of its own: each further one costs more in handing it to
-//! the connection's thread and back than in SQLite.
+//! A batch of deliveries, in one statement: each further one costs more in handing it to the connection's thread and back
+//! than in SQLite. The statement is a transaction of its own, since whatever was written before has ended its own.
 
 use super::dialect::{query, query_scalar};
 use super::fault::fault;
@@ -45,8 +45,8 @@ impl Shelf for Tray<'_> {
         let mut new = self.new_of(deliveries);
         if !self.write(&new).await? {
             let known = self.known(&new).await?;
-            let mut places = 0..;
-            new.retain(|_| places.next().is_none_or(|place| !known.contains(&place)));
+            let unknown = (0..).zip(new).filter(|(place, _)| !known.contains(place));
+            new = unknown.map(|(_, one)| one).collect();
             if !self.write(&new).await? {
                 return Err(StoreError::Unavailable(
                     "somebody else writes deliveries into the database".into(),
@@ -71,7 +71,7 @@ impl Tray<'_> {
     /// Those that aren't in the inbox; of two with one id, the first.
     fn new_of<'a>(&self, deliveries: &'a [Envelope]) -> New<'a> {
         let mut marks = HashSet::with_capacity(deliveries.len());
-        let is_new = |(_, one): &(usize, &Envelope)| marks.insert(one.mark) && !self.inbox.has(one.mark);
+        let is_new = |(_, one): &(usize, &Envelope)| marks.insert(one.mark) && !self.inbox.holds(one.mark);
         deliveries.iter().enumerate().filter(is_new).collect()
     }
 
@@ -80,10 +80,10 @@ impl Tray<'_> {
         if new.is_empty() {
             return Ok(true);
         }
-        let posts: Vec<&[u8]> = new.iter().map(|(_, one)| one.post.as_bytes()).collect();
-        let store = query(STORE).bind(list(new)?).bind(posts.concat()).bind(self.inbox.next_row());
+        let (list, posts) = (list(new)?, new.iter().map(|(_, one)| one.post.as_bytes()).collect::<Vec<_>>());
+        let store = query(STORE).bind(list).bind(posts.concat()).bind(self.inbox.next_row());
         let stored = store.execute(&mut *self.connection).await.map_err(fault)?;
-        Ok(stored.rows_affected() > 0)
+        Ok(stored.rows_affected() == new.len() as u64)
     }
 
     async fn known(&mut self, new: &New<'_>) -> Result<HashSet<i64>, StoreError> {
@@ -95,12 +95,10 @@ impl Tray<'_> {
 
 /// As [`STORE`] wants it.
 fn list(new: &New<'_>) -> Result<String, StoreError> {
-    let mut begin = 1;
-    let place = |(_, one): &(usize, &'_ Envelope)| {
-        let (source, id) = &one.id;
-        let length = one.post.len();
-        begin += length;
-        (source.clone(), id.clone(), begin - length, length)
-    };
-    json(&new.iter().map(place).collect::<Vec<_>>())
+    let (mut list, mut begin) = (Vec::with_capacity(new.len()), 1);
+    for (_, Envelope { id: (source, id), post, .. }) in new {
+        list.push((source, id, begin, post.len()));
+        begin += post.len();
+    }
+    json(&list)
 }

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 /// Below the intake deadline, so that a foreign writer costs a delivery a 503 and not a hung hook.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
-const READERS: u32 = 4;
+const READERS: u32 = 3;
 
 /// A job that was in hand when its process ended is not attempted sooner than this: the world may still
 /// be taking in what that process sent.

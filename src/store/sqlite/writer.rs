@@ -130,7 +130,7 @@ where
 }
 
 /// After a failure, which is what the caller should read: this fails when SQLite was faster.
-pub(super) async fn roll_back(connection: &mut SqliteConnection) {
+async fn roll_back(connection: &mut SqliteConnection) {
     let _ = run(connection, "ROLLBACK").await;
 }
 
