@@ -19,7 +19,7 @@ impl<'a> RawDelivery<'a> {
         let mut values = self.headers.iter().filter(|(header, _)| *header == name).map(|(_, value)| *value);
         let first = values.next();
         if values.next().is_some() {
-            return Err(Rejected::Unauthenticated("a header that identifies the delivery came twice"));
+            return Err(Rejected::Unauthenticated("a header that may come only once came twice"));
         }
         Ok(first)
     }
