@@ -8,7 +8,7 @@
 //! that stores it, and struck out after the COMMIT that sorts it, both by the one task that writes. (Beside a serving
 //! process only the file tells.)
 
-use super::lines::{Line, Runs};
+use super::lines::{Line, Mark, Marks, Runs};
 use super::post::Post;
 use crate::ports::store::{NewDelivery, StoreError};
 use crate::store::rows::json;
@@ -40,11 +40,7 @@ pub(super) struct Inbox {
     known: Mutex<Known>,
 }
 
-/// 8 bytes for what may be long, by a key of this process: of a hundred thousand that lie here, one has the mark of the
-/// next to come once in 10^14 times, and nobody can aim at it.
-pub(super) type Mark = u64;
-
-/// Some forty bytes for each delivery, two hundred where each is about something else: a forge that wants to be left alone
+/// Some thirty bytes for each delivery, two hundred where each is about something else: a forge that wants to be left alone
 /// for an hour may have sent many.
 #[derive(Default)]
 struct Known {
@@ -52,8 +48,9 @@ struct Known {
     last: i64,
     /// By platform, in the order of their coming, which is that of their numbers.
     rows: BTreeMap<String, Runs>,
-    /// Sources with ids: most of what is kept. A table of hashes would be there twice whenever it grows.
-    ids: BTreeSet<Mark>,
+    /// Sources with ids. Of a hundred thousand that lie here, one has the mark of the next to come once in 10^14 times, and
+    /// nobody can aim at it.
+    ids: Marks,
     /// In which queues jobs will stand, and where: the platform's time and the row, in their order.
     queues: HashMap<Mark, Line<(i64, i64)>>,
 }
@@ -120,7 +117,7 @@ impl Inbox {
         let mut known = self.known();
         known.last = known.last.max(row);
         known.rows.entry(envelope.platform.clone()).or_default().join(row);
-        known.ids.insert(envelope.mark);
+        known.ids.join(envelope.mark);
         for (queue, time) in &envelope.places {
             known.queues.entry(*queue).or_default().join((*time, row));
         }
@@ -131,7 +128,7 @@ impl Inbox {
         let mut known = self.known();
         let mut left: BTreeSet<i64> = sorted.rows.iter().copied().filter(|row| known.leave(*row)).collect();
         for (row, post) in &sorted.posts {
-            if known.ids.remove(&self.mark(post.id())) {
+            if known.ids.leave(self.mark(post.id())) {
                 left.remove(row);
             }
             for job in post.jobs() {
@@ -154,7 +151,7 @@ impl Inbox {
 
     /// As [`Inbox::knows`], of the mark of both.
     pub(super) fn holds(&self, id: Mark) -> bool {
-        self.known().ids.contains(&id)
+        self.known().ids.contains(id)
     }
 
     /// Does a job lie here that will stand in this queue?

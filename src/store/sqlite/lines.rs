@@ -75,6 +75,49 @@ impl Runs {
     }
 }
 
+/// 8 bytes for what may be long, as a hash with a key of its own makes them: spread evenly.
+pub(super) type Mark = u64;
+
+/// Marks, in a line for each first byte: a table of hashes takes twice the room, and is there twice whenever it grows.
+pub(super) struct Marks(Vec<Line<Mark>>);
+
+impl Default for Marks {
+    fn default() -> Self {
+        Self((0..=u8::MAX).map(|_| Line::default()).collect())
+    }
+}
+
+impl Marks {
+    fn line(&mut self, mark: Mark) -> Option<&mut Line<Mark>> {
+        self.0.get_mut(first_byte(mark))
+    }
+
+    pub(super) fn join(&mut self, mark: Mark) {
+        if let Some(line) = self.line(mark) {
+            line.join(mark);
+        }
+    }
+
+    /// Says whether it was there.
+    pub(super) fn leave(&mut self, mark: Mark) -> bool {
+        self.line(mark).is_some_and(|line| line.leave(&mark))
+    }
+
+    pub(super) fn contains(&self, mark: Mark) -> bool {
+        self.0.get(first_byte(mark)).is_some_and(|line| line.0.binary_search(&mark).is_ok())
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.0.iter().map(|line| line.0.len()).sum()
+    }
+}
+
+fn first_byte(mark: Mark) -> usize {
+    let [first, ..] = mark.to_be_bytes();
+    usize::from(first)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,6 +125,23 @@ mod tests {
     use std::collections::BTreeSet;
 
     proptest! {
+        #[test]
+        fn marks_are_what_a_set_would_be(deeds in prop::collection::vec((any::<bool>(), 0_u64..40), 0..200)) {
+            let (mut marks, mut set) = (Marks::default(), BTreeSet::new());
+            for (joins, number) in deeds {
+                // Some share their first byte, some don't.
+                let mark = (number % 5) << 61 | number;
+                prop_assert_eq!(marks.contains(mark), set.contains(&mark));
+                if joins {
+                    marks.join(mark);
+                    set.insert(mark);
+                } else {
+                    prop_assert_eq!(marks.leave(mark), set.remove(&mark));
+                }
+                prop_assert_eq!(marks.len(), set.len());
+            }
+        }
+
         #[test]
         fn runs_hold_what_a_set_would_hold(
             deeds in prop::collection::vec((0..6, 0_i64..60), 0..100),

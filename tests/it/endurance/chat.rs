@@ -38,6 +38,16 @@ struct Wish {
     done: bool,
 }
 
+/// A line of a thread.
+#[derive(Debug)]
+struct Told {
+    /// The environment that the thread is about.
+    about: String,
+    line: String,
+    /// Which of the channel's messages holds it.
+    message: usize,
+}
+
 /// Whether people of this seed's journey are in a chat, and in which.
 pub(super) async fn of_seed(seed: u64, clock: &HandClock, real: bool) -> Option<Chat> {
     let switches = Switches::default();
@@ -169,9 +179,13 @@ impl Chat {
         self.words(journey, store, &mut wrong).await?;
         self.answers(board.doubtful(), &mut wrong);
         let doubled = self.doubled_lines(store).await?;
-        // Who is killed may have been writing into several threads, one message each.
-        let of_one = |thread: &str| doubled.iter().filter(|(other, _)| other == thread).count();
-        if doubled.iter().any(|(thread, _)| of_one(thread) > board.doubtful()) {
+        // Who is killed may have been writing into several threads, one message each, of one line or more.
+        let of_one = |thread: &str| {
+            let messages: BTreeSet<usize> =
+                doubled.iter().filter(|told| told.about == thread).map(|told| told.message).collect();
+            messages.len()
+        };
+        if doubled.iter().any(|told| of_one(&told.about) > board.doubtful()) {
             wrong.push(format!("threads say twice: {doubled:?}"));
         }
         Ok((lines, wrong))
@@ -203,7 +217,7 @@ impl Chat {
             let line = format!("{} in {}", said_by(&votes[0]), self.stage.name());
             let mut presses = journey.deeds().filter(|deed| matches!(deed.how, How::Press(_)));
             let by_button = presses.any(|deed| deed.who == who && deed.environment == environment);
-            let is_told = told.iter().any(|(about, text)| about == environment && text.contains(&line));
+            let is_told = told.iter().any(|told| told.about == *environment && told.line.contains(&line));
             if by_button && !is_told {
                 wrong.push(format!("the thread of {environment} doesn't say: {line}"));
             }
@@ -230,8 +244,7 @@ impl Chat {
         }
     }
 
-    /// Lines of threads, with the environment that each is about.
-    fn thread_lines(&self) -> Vec<(String, String)> {
+    fn thread_lines(&self) -> Vec<Told> {
         let about = |root: &Seen| {
             let rest = root.text.split_once("→ ").map_or("", |(_, rest)| rest);
             rest.split_once(':').map_or("", |(name, _)| name).to_owned()
@@ -239,29 +252,30 @@ impl Chat {
         let roots: BTreeMap<String, String> =
             self.roots().iter().map(|root| (root.id.clone(), about(root))).collect();
         let mut lines = Vec::new();
-        for seen in self.stage.messages() {
+        for (message, seen) in self.stage.messages().into_iter().enumerate() {
             let Some(environment) = seen.thread.as_ref().and_then(|root| roots.get(root)) else { continue };
             let plain = seen.text.replace('*', "");
             // Slack's text repeats what its blocks say.
             let texts: BTreeSet<&str> = plain.lines().filter(|line| !line.trim().is_empty()).collect();
-            lines.extend(texts.into_iter().map(|text| (environment.clone(), text.to_owned())));
+            let told = |line: &str| Told { about: environment.clone(), line: line.to_owned(), message };
+            lines.extend(texts.into_iter().map(told));
         }
         lines
     }
 
     /// Lines that stand in a thread more often than there is reason for: once for each word of the same kind, and once
     /// for whatever else a ledger tells.
-    async fn doubled_lines(&self, store: &dyn Store) -> Result<Vec<(String, String)>, StoreError> {
-        let mut times: BTreeMap<(String, String), usize> = BTreeMap::new();
+    async fn doubled_lines(&self, store: &dyn Store) -> Result<Vec<Told>, StoreError> {
+        let mut alike: BTreeMap<(String, String), Vec<Told>> = BTreeMap::new();
         // A release may be undone more than once, and is told each time.
-        for line in self.thread_lines().into_iter().filter(|(_, text)| !text.contains("blocked again")) {
-            *times.entry(line).or_default() += 1;
+        for told in self.thread_lines().into_iter().filter(|told| !told.line.contains("blocked again")) {
+            alike.entry((told.about.clone(), told.line.clone())).or_default().push(told);
         }
         let mut doubled = Vec::new();
-        for ((environment, line), times) in times.into_iter().filter(|(_, times)| *times > 1) {
+        for ((environment, line), alike) in alike.into_iter().filter(|(_, alike)| alike.len() > 1) {
             let votes = votes_in(store, &environment).await?;
             let reasons = votes.iter().filter(|vote| line.contains(&said_by(vote))).count();
-            doubled.extend((reasons.max(1)..times).map(|_| (environment.clone(), line.clone())));
+            doubled.extend(alike.into_iter().skip(reasons.max(1)));
         }
         Ok(doubled)
     }
